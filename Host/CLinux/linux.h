@@ -1,0 +1,178 @@
+// Linux calls the Glibc module does not export, or whose C form Swift cannot call. Those that can fail return a
+// negative error number, the kernel's own convention, so that Swift never reads errno after the fact.
+#pragma once
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+// One ready descriptor: what linux_watch was given, and EPOLLIN | ...
+struct linux_ready {
+  uint64_t token;
+  uint32_t events;
+};
+
+static inline int linux_epoll(void) {
+  int fd = epoll_create1(EPOLL_CLOEXEC);
+  return fd < 0 ? -errno : fd;
+}
+
+static inline int linux_eventfd(void) {
+  int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  return fd < 0 ? -errno : fd;
+}
+
+static inline int linux_epoll_control(int epoll, int operation, int fd, uint32_t events, uint64_t token) {
+  struct epoll_event event = {.events = events, .data = {.u64 = token}};
+  return epoll_ctl(epoll, operation, fd, &event) < 0 ? -errno : 0;
+}
+
+// Begins to report `events` of `fd` with `token`.
+static inline int linux_watch(int epoll, int fd, uint32_t events, uint64_t token) {
+  return linux_epoll_control(epoll, EPOLL_CTL_ADD, fd, events, token);
+}
+
+// Replaces what is reported of `fd`.
+static inline int linux_rewatch(int epoll, int fd, uint32_t events, uint64_t token) {
+  return linux_epoll_control(epoll, EPOLL_CTL_MOD, fd, events, token);
+}
+
+static inline int linux_unwatch(int epoll, int fd) {
+  return linux_epoll_control(epoll, EPOLL_CTL_DEL, fd, 0, 0);
+}
+
+// Waits up to `timeout` milliseconds (-1: no limit). Returns how many of `out` (at most 64) it filled.
+static inline int linux_wait(int epoll, struct linux_ready *_Nonnull out, int capacity, int timeout) {
+  struct epoll_event raw[64];
+  int n = epoll_wait(epoll, raw, capacity < 64 ? capacity : 64, timeout);
+  if (n < 0) return -errno;
+  for (int i = 0; i < n; i++) out[i] = (struct linux_ready){raw[i].data.u64, raw[i].events};
+  return n;
+}
+
+// Nanoseconds of the monotonic clock.
+static inline int64_t linux_monotonic(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+// Nanoseconds since 1970, UTC.
+static inline int64_t linux_realtime(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_REALTIME, &t);
+  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static inline ssize_t linux_read(int fd, void *_Nonnull into, size_t count) {
+  ssize_t n = read(fd, into, count);
+  return n < 0 ? -errno : n;
+}
+
+// A socket write that never raises SIGPIPE.
+static inline ssize_t linux_send(int fd, const void *_Nonnull from, size_t count) {
+  ssize_t n = send(fd, from, count, MSG_NOSIGNAL);
+  return n < 0 ? -errno : n;
+}
+
+static inline ssize_t linux_write(int fd, const void *_Nonnull from, size_t count) {
+  ssize_t n = write(fd, from, count);
+  return n < 0 ? -errno : n;
+}
+
+// The next connection of `listener`, non-blocking, with its peer's address.
+static inline int linux_accept(int listener, struct sockaddr_storage *_Nonnull peer) {
+  socklen_t size = sizeof *peer;
+  int fd = accept4(listener, (struct sockaddr *)peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  return fd < 0 ? -errno : fd;
+}
+
+static inline void linux_no_delay(int fd) {
+  int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+// Numeric text of a peer's address, without port; IPv4 mapped into IPv6 is written as IPv4.
+// `out` has room for INET6_ADDRSTRLEN bytes. Returns the length, 0 when the family is unknown.
+static inline int linux_address_text(const struct sockaddr_storage *_Nonnull peer, char *_Nonnull out) {
+  const char *done = NULL;
+  if (peer->ss_family == AF_INET) {
+    done = inet_ntop(AF_INET, &((const struct sockaddr_in *)peer)->sin_addr, out, INET6_ADDRSTRLEN);
+  } else if (peer->ss_family == AF_INET6) {
+    const struct in6_addr *six = &((const struct sockaddr_in6 *)peer)->sin6_addr;
+    done = IN6_IS_ADDR_V4MAPPED(six) ? inet_ntop(AF_INET, &six->s6_addr[12], out, INET6_ADDRSTRLEN)
+                                     : inet_ntop(AF_INET6, six, out, INET6_ADDRSTRLEN);
+  }
+  return done ? (int)strlen(out) : 0;
+}
+
+// A listening TCP socket on numeric or named `host`, SO_REUSEADDR and SO_REUSEPORT, non-blocking.
+// Returns a negative errno, or -1000 minus a getaddrinfo code when the name does not resolve.
+static inline int linux_listen(const char *_Nonnull host, const char *_Nonnull port, int backlog) {
+  struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *list = NULL;
+  int code = getaddrinfo(host, port, &hints, &list);
+  if (code != 0) return -1000 - (code < 0 ? -code : code);
+  int result = -EADDRNOTAVAIL;
+  for (struct addrinfo *a = list; a; a = a->ai_next) {
+    int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
+    if (fd < 0) { result = -errno; continue; }
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, backlog) == 0) { result = fd; break; }
+    result = -errno;
+    close(fd);
+  }
+  freeaddrinfo(list);
+  return result;
+}
+
+// The port a socket is bound to, in host order.
+static inline int linux_bound_port(int fd) {
+  struct sockaddr_storage at;
+  socklen_t size = sizeof at;
+  if (getsockname(fd, (struct sockaddr *)&at, &size) < 0) return -errno;
+  return ntohs(at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&at)->sin6_port
+                                        : ((struct sockaddr_in *)&at)->sin_port);
+}
+
+// Blocks the stop signals in this thread and all made after it, and gives a descriptor that reports them.
+static inline int linux_signals(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGHUP);
+  int code = pthread_sigmask(SIG_BLOCK, &set, NULL);
+  if (code != 0) return -code;
+  int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+  return fd < 0 ? -errno : fd;
+}
+
+// The next pending signal of linux_signals' descriptor, 0 when there is none.
+static inline int linux_next_signal(int fd) {
+  struct signalfd_siginfo info;
+  ssize_t n = read(fd, &info, sizeof info);
+  if (n == (ssize_t)sizeof info) return (int)info.ssi_signo;
+  return n < 0 && errno != EAGAIN ? -errno : 0;
+}

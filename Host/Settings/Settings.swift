@@ -1,0 +1,41 @@
+/// What the operator has decided, read once at start.
+package struct Settings: Sendable {
+  /// A key from `API_KEY_1…`, compared in constant time and never logged.
+  package struct APIKey: Sendable {
+    package var key: [UInt8]
+    package var identity: Identity
+
+    package init(key: [UInt8], identity: Identity) {
+      self.key = key
+      self.identity = identity
+    }
+  }
+
+  package enum LogFormat: String, Sendable { case text, json }
+
+  package var host = "0.0.0.0"
+  package var port: UInt16 = 8000
+  /// The HMAC key of all bearer tokens.
+  package var jwtSecret: [UInt8] = []
+  /// The `iss` a token must carry; `nil` accepts any.
+  package var jwtIssuer: String?
+  /// The `aud` a token must carry; `nil` accepts any.
+  package var jwtAudience: String?
+  package var requireMFA = false
+  package var debug = false
+  package var logLevel = LogLevel.info
+  package var logFormat = LogFormat.text
+  package var accessLog = true
+  /// Event-loop threads.
+  package var workers = 1
+  package var apiKeys: [APIKey] = []
+  package var dataDirectory = "data"
+  package var pluginsDirectory = "plugins.d"
+  /// Where a `library` of a plugins.d file without a slash is looked for; empty: beside the binary.
+  package var libraryDirectory = ""
+  package var corsOrigins: [String] = []
+  package var tiers = Tier.standardTiers
+  package var limits = Limits()
+
+  package init() {}
+}

@@ -1,0 +1,103 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("ExistentialAny"),
+]
+let tested: [SwiftSetting] = [
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+]
+
+// The compile flag stands only on targets that no test links: it makes the linker look for static
+// libraries that a test bundle does not have.
+let ownRuntime: [SwiftSetting] = [.unsafeFlags(["-static-stdlib"])]
+let oneBinary: [LinkerSetting] = [.unsafeFlags(["-static-stdlib"])]
+
+// A sealed plugin: its own Swift runtime, nothing unresolved, one symbol exported. Only such a
+// library can be unmapped again while the process goes on.
+let sealed: [LinkerSetting] = [
+  .unsafeFlags([
+    "-static-stdlib",
+    "-Xlinker", "-z", "-Xlinker", "defs",
+    "-Xlinker", "--version-script=PluginSDK/plugin.map",
+  ])
+]
+
+let package = Package(
+  name: "gateway",
+  products: [
+    .executable(name: "gateway", targets: ["Main"]),
+    .library(name: "GatewayPlugin", targets: ["GatewayPlugin"]),
+    .library(name: "utilities", type: .dynamic, targets: ["UtilitiesEntry"]),
+  ],
+  targets: [
+    // System C libraries, one header and one module map each.
+    .systemLibrary(name: "CLinux", path: "Host/CLinux"),
+    .systemLibrary(name: "COpenSSL", path: "Host/COpenSSL", pkgConfig: "openssl"),
+    .systemLibrary(name: "CZlib", path: "Host/CZlib", pkgConfig: "zlib"),
+    .systemLibrary(name: "CSQLite", path: "Host/CSQLite", pkgConfig: "sqlite3"),
+    .systemLibrary(name: "CGatewayPlugin", path: "PluginSDK/C"),
+
+    // Bytes to values and back. Imports nothing; host and SDK share it.
+    .target(name: "Wire", path: "Host/Wire", swiftSettings: strict),
+
+    // The host below its command line, one module so that the optimiser sees it whole.
+    .target(
+      name: "Gateway",
+      dependencies: ["Wire", "CLinux", "COpenSSL", "CZlib", "CSQLite", "CGatewayPlugin"],
+      path: "Host",
+      exclude: ["Main", "Wire", "CLinux", "COpenSSL", "CZlib", "CSQLite"],
+      sources: ["Loop", "Net", "Serve", "Policy", "PluginHost", "Observe", "Settings"],
+      swiftSettings: strict
+    ),
+    .executableTarget(
+      name: "Main",
+      dependencies: ["Gateway", "Wire"],
+      path: "Host/Main",
+      swiftSettings: strict + ownRuntime,
+      linkerSettings: oneBinary
+    ),
+
+    // What a Swift plugin is written with.
+    .target(
+      name: "GatewayPlugin",
+      dependencies: ["Wire", "CGatewayPlugin"],
+      path: "PluginSDK/Swift",
+      swiftSettings: strict
+    ),
+
+    // Each plugin is two targets: the service, which tests link, and its sealed entry.
+    .target(
+      name: "Utilities",
+      dependencies: ["GatewayPlugin", "CSQLite", "COpenSSL"],
+      path: "Plugins/Utilities",
+      exclude: ["Entry"],
+      swiftSettings: strict
+    ),
+    .target(
+      name: "UtilitiesEntry",
+      dependencies: ["Utilities", "GatewayPlugin", "CGatewayPlugin"],
+      path: "Plugins/Utilities/Entry",
+      swiftSettings: strict + ownRuntime,
+      linkerSettings: sealed
+    ),
+
+    .testTarget(
+      name: "WireTests", dependencies: ["Wire"], path: "Tests/WireTests", swiftSettings: tested),
+    .testTarget(
+      name: "GatewayTests", dependencies: ["Gateway", "Wire", "CGatewayPlugin"],
+      path: "Tests/GatewayTests", swiftSettings: tested),
+    .testTarget(
+      name: "PluginSDKTests", dependencies: ["GatewayPlugin", "Wire", "CGatewayPlugin"],
+      path: "Tests/PluginSDKTests", swiftSettings: tested),
+    .testTarget(
+      name: "UtilitiesTests", dependencies: ["Utilities", "GatewayPlugin", "Wire"],
+      path: "Tests/UtilitiesTests", swiftSettings: tested),
+  ],
+  swiftLanguageModes: [.v6]
+)

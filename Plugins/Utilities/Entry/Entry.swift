@@ -1,0 +1,2 @@
+import CGatewayPlugin
+import Utilities
