@@ -1,9 +1,6 @@
 // Linux calls the Glibc module does not export, or whose C form Swift cannot call. Those that can fail return a
 // negative error number, the kernel's own convention, so that Swift never reads errno after the fact.
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -26,6 +23,13 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+// Declared here, not by _GNU_SOURCE: that macro also changes members of types which Swift's Glibc module has too
+// (fd_set), and a file that imports both modules would no longer compile.
+#ifndef __USE_GNU
+extern int accept4(int fd, struct sockaddr *_Nullable peer, socklen_t *_Nullable size, int flags);
+extern int pthread_setname_np(pthread_t thread, const char *_Nonnull name);
+#endif
 
 // One ready descriptor: what linux_watch was given, and EPOLLIN | ...
 struct linux_ready {
@@ -176,3 +180,6 @@ static inline int linux_next_signal(int fd) {
   if (n == (ssize_t)sizeof info) return (int)info.ssi_signo;
   return n < 0 && errno != EAGAIN ? -errno : 0;
 }
+
+// Gives the calling thread a name of at most 15 bytes.
+static inline void linux_name_thread(const char *_Nonnull name) { pthread_setname_np(pthread_self(), name); }

@@ -1,0 +1,106 @@
+/// A bounded set of threads for calls that may block, fed from a bounded queue.
+package final class WorkerPool: Sendable {
+  package typealias Work = @Sendable () -> Void
+
+  private struct State {
+    /// A ring: `count` entries from `head` on.
+    var ring: [Work?]
+    var head = 0
+    var count = 0
+    var idle = 0
+    var isStopping = false
+
+    mutating func takeFirst() -> Work? {
+      guard count > 0 else { return nil }
+      let work = ring[head].take()
+      head = head + 1 == ring.count ? 0 : head + 1
+      count -= 1
+      return work
+    }
+  }
+
+  private enum Next {
+    case run(Work)
+    case stop
+  }
+
+  private let state: Monitor<State>
+  private let threads: Monitor<[HostThread]>
+
+  /// Starts the threads.
+  ///
+  /// - Parameters:
+  ///   - threads: How many calls run at once, at least 1.
+  ///   - queue: How many more may wait, at least 1.
+  ///   - name: Of the threads, a number is added.
+  /// - Throws: `SystemError` when not even one thread could be started.
+  package init(threads: Int, queue: Int, name: String = "worker") throws(SystemError) {
+    state = Monitor(State(ring: Array(repeating: nil, count: max(queue, 1))))
+    self.threads = Monitor([])
+    var failure: SystemError?
+    for number in 1...max(threads, 1) {
+      do throws(SystemError) {
+        let state = state
+        let thread = try HostThread(name: "\(name) \(number)") { Self.serve(state) }
+        self.threads.withLock { $0.append(thread) }
+      } catch {
+        failure = error
+        break
+      }
+    }
+    if let failure, self.threads.withLock({ $0.isEmpty }) { throw failure }
+  }
+
+  /// Runs `work` on a thread of the pool, after the work that waits already.
+  ///
+  /// - Parameter work: Is dropped without having run when the answer is `false`.
+  /// - Returns: Whether there was room.
+  package func submit(_ work: @escaping Work) -> Bool {
+    var wakes = false
+    let taken = state.withLock { state in
+      guard !state.isStopping, state.count < state.ring.count else { return false }
+      let end = state.head + state.count
+      state.ring[end < state.ring.count ? end : end - state.ring.count] = work
+      state.count += 1
+      // A busy thread looks at the queue before it sleeps, so only a sleeping one needs the wake-up.
+      wakes = state.idle > 0
+      return true
+    }
+    if wakes { state.wakeOne() }
+    return taken
+  }
+
+  /// Calls that wait for a thread.
+  package var waiting: Int { state.withLock { $0.count } }
+
+  /// Runs what waits, takes nothing new, and returns when all threads have ended.
+  ///
+  /// Not to be called from a thread of the pool.
+  package func shutDown() {
+    state.withLock { $0.isStopping = true }
+    state.wakeAll()
+    let ending = threads.withLock { threads in
+      defer { threads = [] }
+      return threads
+    }
+    for thread in ending { thread.join() }
+  }
+
+  private static func serve(_ state: Monitor<State>) {
+    while true {
+      var hasSlept = false
+      let next: Next? = state.wait { state in
+        if let work = state.takeFirst() {
+          if hasSlept { state.idle -= 1 }
+          return .run(work)
+        }
+        if state.isStopping { return .stop }
+        if !hasSlept { state.idle += 1 }
+        hasSlept = true
+        return nil
+      }
+      guard case .run(let work)? = next else { return }
+      work()
+    }
+  }
+}
