@@ -183,3 +183,9 @@ static inline int linux_next_signal(int fd) {
 
 // Gives the calling thread a name of at most 15 bytes.
 static inline void linux_name_thread(const char *_Nonnull name) { pthread_setname_np(pthread_self(), name); }
+
+// The variable at `index` of the environment as "NAME=value", NULL past the last.
+static inline const char *_Nullable linux_environment(long index) {
+  extern char **environ;
+  return environ ? environ[index] : NULL;
+}

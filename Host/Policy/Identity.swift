@@ -33,4 +33,12 @@ package struct Identity: Sendable, Equatable {
   ///
   /// Scopes are independent words: `admin` does not include `read`, so that a token says all it can do.
   package func may(_ scope: String) -> Bool { scopes.contains(scope) }
+
+  /// Whether `text` is a scope-token of RFC 6749 section 3.3.
+  ///
+  /// Visible ASCII without `"` and `\`, so that a list of them can be written with spaces between.
+  package static func isScope(_ text: String) -> Bool {
+    !text.isEmpty && text.utf8.count <= 128
+      && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x22 && $0 != 0x5C }
+  }
 }

@@ -12,6 +12,9 @@ package struct Tier: Sendable, Equatable {
     self.perHour = perHour
   }
 
+  /// The tier of anonymous callers, and of credentials that name none or one nobody configured.
+  package static let fallback = "standard"
+
   package static let standardTiers = [
     Tier(name: "standard", perMinute: 60, perHour: 1_000),
     Tier(name: "premium", perMinute: 200, perHour: 5_000),
