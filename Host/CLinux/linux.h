@@ -47,6 +47,12 @@ static inline int linux_eventfd(void) {
   return fd < 0 ? -errno : fd;
 }
 
+// An eventfd whose reader sleeps until it is rung.
+static inline int linux_blocking_eventfd(void) {
+  int fd = eventfd(0, EFD_CLOEXEC);
+  return fd < 0 ? -errno : fd;
+}
+
 static inline int linux_epoll_control(int epoll, int operation, int fd, uint32_t events, uint64_t token) {
   struct epoll_event event = {.events = events, .data = {.u64 = token}};
   return epoll_ctl(epoll, operation, fd, &event) < 0 ? -errno : 0;

@@ -10,6 +10,11 @@ package final class WorkerPool: Sendable {
     var idle = 0
     var isStopping = false
 
+    mutating func grow() {
+      ring = Array(ring[head...]) + Array(ring[..<head]) + Array(repeating: nil, count: ring.count)
+      head = 0
+    }
+
     mutating func takeFirst() -> Work? {
       guard count > 0 else { return nil }
       let work = ring[head].take()
@@ -55,10 +60,22 @@ package final class WorkerPool: Sendable {
   ///
   /// - Parameter work: Is dropped without having run when the answer is `false`.
   /// - Returns: Whether there was room.
-  package func submit(_ work: @escaping Work) -> Bool {
+  package func submit(_ work: @escaping Work) -> Bool { enqueue(work, mustTake: false) }
+
+  /// Runs `work` after the work that waits already, even when the queue is full.
+  ///
+  /// For the next step of something the pool has begun and the contract promises to end; its number
+  /// is bounded by what `submit` let in.
+  package func submitNext(_ work: @escaping Work) { _ = enqueue(work, mustTake: true) }
+
+  private func enqueue(_ work: @escaping Work, mustTake: Bool) -> Bool {
     var wakes = false
     let taken = state.withLock { state in
-      guard !state.isStopping, state.count < state.ring.count else { return false }
+      guard mustTake || !state.isStopping else { return false }
+      if state.count == state.ring.count {
+        guard mustTake else { return false }
+        state.grow()
+      }
       let end = state.head + state.count
       state.ring[end < state.ring.count ? end : end - state.ring.count] = work
       state.count += 1

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// State behind a lock, whose changes threads can wait for.
