@@ -36,6 +36,16 @@ extension JSON {
     output.append(UInt8(ascii: "\""))
   }
 
+  /// Appends `bytes`, which are UTF-8, as `writeString` appends a text.
+  package static func writeString(utf8 bytes: Span<UInt8>, to output: inout [UInt8]) {
+    output.append(UInt8(ascii: "\""))
+    for index in bytes.indices {
+      let byte = bytes[index]
+      if needsEscape(byte) { writeEscape(byte, to: &output) } else { output.append(byte) }
+    }
+    output.append(UInt8(ascii: "\""))
+  }
+
   /// Appends `value` in decimal digits.
   public static func writeInteger(_ value: Int64, to output: inout [UInt8]) {
     if value < 0 { output.append(UInt8(ascii: "-")) }
