@@ -77,7 +77,9 @@ package struct ELFImage: Sendable, Equatable {
           name: try number(file, at, bytes: 4),
           offset: try number(file, sum(at, 24), bytes: 8),
           size: try number(file, sum(at, 32), bytes: 8),
-          link: try number(file, sum(at, 40), bytes: 4)))
+          link: try number(file, sum(at, 40), bytes: 4)
+        )
+      )
     }
     return sections
   }
@@ -90,7 +92,9 @@ package struct ELFImage: Sendable, Equatable {
   }
 
   private mutating func readDynamic(
-    _ file: Span<UInt8>, _ dynamic: Section, strings: Section
+    _ file: Span<UInt8>,
+    _ dynamic: Section,
+    strings: Section
   ) throws(Refusal) {
     for entry in 0..<(dynamic.size / 16) {
       let at = try Self.sum(dynamic.offset, entry * 16)
@@ -116,7 +120,9 @@ package struct ELFImage: Sendable, Equatable {
   ]
 
   private mutating func readSymbols(
-    _ file: Span<UInt8>, _ symbols: Section, strings: Section
+    _ file: Span<UInt8>,
+    _ symbols: Section,
+    strings: Section
   ) throws(Refusal) {
     var swift: String?
     var unique: String?

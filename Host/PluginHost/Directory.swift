@@ -1,0 +1,77 @@
+import Glibc
+
+/// Directories that only the gateway's own user may enter.
+package enum Directory {
+  /// Makes `path`, not what is above it; nothing happens when it exists.
+  ///
+  /// - Parameter path: Gets mode 0700.
+  /// - Throws: `SystemError`.
+  package static func make(_ path: String) throws(SystemError) {
+    if unsafe mkdir(path, 0o700) == 0 { return }
+    guard errno == EEXIST else { throw SystemError(call: "mkdir", code: errno) }
+    var status = stat()
+    guard unsafe stat(path, &status) == 0 else { throw SystemError(call: "stat", code: errno) }
+    guard status.st_mode & S_IFMT == S_IFDIR else {
+      throw SystemError(call: "mkdir", code: ENOTDIR)
+    }
+  }
+
+  /// The names in `path` in order, without `.` and `..`; none when it cannot be read.
+  package static func names(in path: String) -> [String] {
+    (try? list(path)) ?? []
+  }
+
+  /// The names in `path` in order, without `.` and `..`.
+  ///
+  /// - Parameter path: A directory.
+  /// - Returns: Sorted by their bytes.
+  /// - Throws: `SystemError` when it cannot be read.
+  package static func list(_ path: String) throws(SystemError) -> [String] {
+    guard let stream = unsafe opendir(path) else { throw SystemError(call: "opendir", code: errno) }
+    defer { unsafe closedir(stream) }
+    var names: [String] = []
+    while let entry = unsafe readdir(stream) {
+      let offset = MemoryLayout<dirent>.offset(of: \dirent.d_name) ?? 0
+      let start = unsafe UnsafeRawPointer(entry) + offset
+      let name = unsafe String(cString: start.assumingMemoryBound(to: CChar.self))
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
+  /// `path` without links and relative parts; `nil` when it does not exist.
+  package static func absolute(_ path: String) -> String? {
+    guard let resolved = unsafe realpath(path, nil) else { return nil }
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
+  }
+
+  /// Removes `path` with everything in it; links in it are removed, not followed.
+  package static func removeAll(_ path: String) {
+    for name in names(in: path) {
+      let entry = "\(path)/\(name)"
+      var status = stat()
+      guard unsafe lstat(entry, &status) == 0 else { continue }
+      if status.st_mode & S_IFMT == S_IFDIR { removeAll(entry) } else { _ = unsafe unlink(entry) }
+    }
+    _ = unsafe rmdir(path)
+  }
+
+  /// Writes all of `bytes` to a file.
+  ///
+  /// - Parameters:
+  ///   - file: Open for writing.
+  ///   - bytes: Any number.
+  /// - Throws: `SystemError`; a part may have been written.
+  package static func writeAll(_ file: CInt, _ bytes: ArraySlice<UInt8>) throws(SystemError) {
+    var rest = bytes
+    while !rest.isEmpty {
+      let count = unsafe rest.withUnsafeBytes { unsafe write(file, $0.baseAddress, $0.count) }
+      guard count >= 0 else {
+        if errno == EINTR { continue }
+        throw SystemError(call: "write", code: errno)
+      }
+      rest = rest.dropFirst(count)
+    }
+  }
+}

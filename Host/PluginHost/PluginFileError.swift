@@ -1,0 +1,62 @@
+package import Wire
+
+/// What is wrong with a file of the plugins directory, and where.
+package struct PluginFileError: Error, Equatable {
+  package enum Fault: Equatable, Sendable {
+    case unreadable(String)
+    case tooLong(limit: Int)
+    case badName
+    case syntax(String)
+    case unknownKey(String, nearest: String?, allowed: [String])
+    case wrongType(key: String, wanted: String, found: String)
+    case outOfRange(key: String, allowed: ClosedRange<Int64>)
+    case missingKey(String, example: String)
+    case emptyLibrary
+    case libraryNotFound(String, looked: [String])
+    /// What the library or the plugin in it refused.
+    case load(String)
+  }
+
+  /// The file's path as it was given.
+  package var file: String
+  /// Where in the file; `nil` when the fault is not at one place.
+  package var position: SettingsDocument.Position?
+  package var fault: Fault
+
+  package init(file: String, position: SettingsDocument.Position?, fault: Fault) {
+    self.file = file
+    self.position = position
+    self.fault = fault
+  }
+
+  /// The same without the file and its place, for where they are known.
+  package var reason: String {
+    switch fault {
+    case .unreadable(let reason): "cannot be read: \(reason)"
+    case .tooLong(let limit): "is longer than \(limit) bytes; it holds settings, not data"
+    case .badName:
+      "must be named NN-name.json or NN-name.jsonc, for example 10-utilities.json: the number orders the loading"
+    case .syntax(let reason): reason
+    case .unknownKey(let key, let nearest?, _):
+      "unknown key \"\(key)\"; did you mean \"\(nearest)\"?"
+    case .unknownKey(let key, nil, let allowed):
+      "unknown key \"\(key)\"; allowed here: \(allowed.joined(separator: ", "))"
+    case .wrongType(let key, let wanted, let found): "\"\(key)\" must be \(wanted), not \(found)"
+    case .outOfRange(let key, let allowed):
+      "\"\(key)\" must be a whole number from \(allowed.lowerBound) to \(allowed.upperBound)"
+    case .missingKey(let key, let example): "\"\(key)\" is missing; add a line such as \(example)"
+    case .emptyLibrary: "\"library\" is empty; name a library, such as \"utilities\""
+    case .libraryNotFound(let name, let looked):
+      "library \"\(name)\" was not found; looked for \(looked.joined(separator: ", "))"
+    case .load(let reason): reason
+    }
+  }
+}
+
+extension PluginFileError: CustomStringConvertible {
+  /// In the form of a compiler's message, so that editors can jump to it.
+  package var description: String {
+    let place = position.map { ":\($0.line):\($0.column)" } ?? ""
+    return "\(file)\(place): error: \(reason)"
+  }
+}
