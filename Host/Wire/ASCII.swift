@@ -65,6 +65,56 @@ package enum ASCII {
     return mask &>> UInt64(byte & 0x3F) & 1 != 0
   }
 
+  /// Eight bytes from `offset`, the first one lowest.
+  @inline(__always)
+  static func loadWord(_ bytes: Span<UInt8>, at offset: Int) -> UInt64 {
+    // The call checks its bounds; what makes it unsafe for other types, invalid bit patterns, does
+    // not exist for an integer.
+    unsafe UInt64(
+      littleEndian: bytes.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
+    )
+  }
+
+  /// Whether each of eight bytes is SP, visible ASCII or obs-text.
+  @inline(__always)
+  static func isFieldContent(word: UInt64) -> Bool {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let high: UInt64 = 0x8080_8080_8080_8080
+    let isControl = (word &- 0x20 &* ones) & ~word
+    let delete = word ^ (0x7F &* ones)
+    return (isControl | ((delete &- ones) & ~delete)) & high == 0
+  }
+
+  /// Whether `bytes[range]` is `text`, which is given in small letters, in any case of letters.
+  package static func isEqual(_ bytes: Span<UInt8>, _ range: Range<Int>, _ text: String) -> Bool {
+    guard range.count == text.utf8.count else { return false }
+    var index = range.lowerBound
+    for letter in text.utf8 {
+      guard lowercased(bytes[index]) == letter else { return false }
+      index += 1
+    }
+    return true
+  }
+
+  /// `range` without spaces and tabs at its ends.
+  @inline(__always)
+  package static func trimmed(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Range<Int> {
+    var start = range.lowerBound
+    var end = range.upperBound
+    while start < end, bytes[start] == 0x20 || bytes[start] == 0x09 { start += 1 }
+    while end > start, bytes[end - 1] == 0x20 || bytes[end - 1] == 0x09 { end -= 1 }
+    return start..<end
+  }
+
+  /// The text of `bytes[range]`, or `nil` when it is not UTF-8.
+  package static func string(_ bytes: Span<UInt8>, _ range: Range<Int>) -> String? {
+    do throws(UTF8.ValidationError) {
+      return String(copying: try UTF8Span(validating: bytes.extracting(range)))
+    } catch {
+      return nil
+    }
+  }
+
   /// Appends `value` in decimal digits.
   package static func writeDecimal(_ value: UInt64, to output: inout [UInt8]) {
     guard value >= 10 else { return output.append(0x30 &+ UInt8(truncatingIfNeeded: value)) }
