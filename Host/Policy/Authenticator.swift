@@ -1,0 +1,117 @@
+import COpenSSL
+
+/// Decides who is calling, and whether they may.
+package final class Authenticator: Sendable {
+  private struct Key: Sendable {
+    let digest: [UInt8]
+    let identity: Identity
+  }
+
+  let revocations: any RevocationList
+  private let secret: [UInt8]
+  private let issuer: String?
+  private let audience: String?
+  private let requireMFA: Bool
+  private let credentialBytes: Int
+  private let keys: [Key]
+  private let tierNames: Set<String>
+
+  package init(_ settings: Settings, revocations: any RevocationList) {
+    self.revocations = revocations
+    secret = settings.jwtSecret
+    issuer = settings.jwtIssuer
+    audience = settings.jwtAudience
+    requireMFA = settings.requireMFA
+    credentialBytes = settings.limits.credentialBytes
+    keys = settings.apiKeys.map { Key(digest: Self.digest($0.key.span), identity: $0.identity) }
+    tierNames = Set(settings.tiers.map(\.name))
+  }
+
+  /// Where in the value of an `Authorization` field the bearer token stands.
+  ///
+  /// - Parameter field: The value; the scheme is read in any case (RFC 9110 section 11.1).
+  /// - Returns: The range of the token, not empty.
+  /// - Throws: `AuthenticationError.wrongScheme`.
+  package static func token(
+    in field: Span<UInt8>
+  ) throws(AuthenticationError) -> Range<Int> {
+    let scheme: StaticString = "bearer"
+    let count = scheme.utf8CodeUnitCount
+    guard field.count > count + 1, field[count] == UInt8(ascii: " ") else { throw .wrongScheme }
+    for (index, letter) in "bearer".utf8.enumerated() where field[index] | 0x20 != letter {
+      throw .wrongScheme
+    }
+    var start = count + 1
+    while start < field.count, field[start] == UInt8(ascii: " ") { start += 1 }
+    guard start < field.count else { throw .wrongScheme }
+    for index in start..<field.count where field[index] <= 0x20 || field[index] >= 0x7F {
+      throw .wrongScheme
+    }
+    return start..<field.count
+  }
+
+  /// Who a bearer token speaks for.
+  ///
+  /// - Parameters:
+  ///   - token: The compact form of a JWT.
+  ///   - now: Seconds since 1970.
+  /// - Returns: The identity; a tier that is not configured has become the standard one.
+  /// - Throws: `AuthenticationError`.
+  package func identify(
+    bearer token: Span<UInt8>,
+    now: Int64
+  ) throws(AuthenticationError) -> Identity {
+    guard token.count <= credentialBytes else { throw .tooLong(limit: credentialBytes) }
+    let claims = try TokenClaims(JWT.verify(token, secret: secret))
+    try claims.checkTimes(now: now)
+    try claims.check(issuer: issuer, audience: audience)
+    if let tokenID = claims.tokenID, revocations.isRevoked(tokenID) { throw .revoked }
+    let tier = claims.tier ?? Tier.fallback
+    return Identity(
+      subject: claims.subject,
+      scopes: claims.scopes,
+      tier: tierNames.contains(tier) ? tier : Tier.fallback,
+      mfaVerified: claims.mfaVerified,
+      expiresAt: claims.expiresAt,
+      tokenID: claims.tokenID
+    )
+  }
+
+  /// Whose API key this is.
+  package func identify(apiKey: Span<UInt8>) throws(AuthenticationError) -> Identity {
+    guard apiKey.count <= credentialBytes else { throw .tooLong(limit: credentialBytes) }
+    let digest = Self.digest(apiKey)
+    var found: Identity?
+    // To the end, also after a hit: the time tells nothing of which key it was, or how near.
+    for key in keys where JWT.isEqual(key.digest, digest) { found = key.identity }
+    guard let found else { throw .unknownKey }
+    return found
+  }
+
+  /// Lets a caller in or says why not.
+  ///
+  /// - Parameters:
+  ///   - identity: Who calls; `nil` without credentials.
+  ///   - scope: What the route needs.
+  /// - Throws: `AuthenticationError`: `missing`, `mfaRequired` or `missingScope`.
+  package func admit(_ identity: Identity?, scope: String) throws(AuthenticationError) {
+    guard let identity else { throw .missing }
+    guard !requireMFA || identity.mfaVerified else { throw .mfaRequired }
+    guard identity.may(scope) else { throw .missingScope(scope) }
+  }
+
+  /// The same for a caller that has been looked up; nothing is allocated unless it is refused.
+  package func admit(_ caller: Caller?, _ scope: RequiredScope) throws(AuthenticationError) {
+    guard let caller else { throw .missing }
+    guard !requireMFA || caller.identity.mfaVerified else { throw .mfaRequired }
+    guard caller.may(scope) else { throw .missingScope(scope.name) }
+  }
+
+  /// Keys are held and compared as digests, so that no comparison runs over a key itself.
+  private static func digest(_ bytes: Span<UInt8>) -> [UInt8] {
+    var digest = [UInt8](repeating: 0, count: 32)
+    // SHA256 reads and writes within the call; it writes 32 bytes.
+    _ = unsafe bytes.withUnsafeBufferPointer { unsafe SHA256($0.baseAddress, $0.count, &digest) }
+    return digest
+  }
+}
