@@ -13,7 +13,9 @@ public final class Answer: Sendable {
   /// Whether nobody wants the answer any more.
   public var isCancelled: Bool { exchange.isCancelled }
 
-  /// Answers. A stream is produced on this thread, which must be a worker's or a job's.
+  /// Answers.
+  ///
+  /// A stream is produced on this thread, which must be a worker's or a job's.
   ///
   /// - Parameter response: Not `later`.
   /// - Throws: `HostRefusal.gone` when already answered or cancelled, `HostRefusal.argument` when

@@ -12,7 +12,9 @@ final class Endpoint: Registration {
     place = route.place
   }
 
-  /// The functions behind every route. Each catches every error: none may cross the boundary.
+  /// The functions behind every route.
+  ///
+  /// Each catches every error: none may cross the boundary.
   static var handler: gw_http_handler_v1 {
     unsafe gw_http_handler_v1(
       request: { user, request, state in

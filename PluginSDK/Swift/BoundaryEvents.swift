@@ -17,7 +17,9 @@ public struct Events: Sendable {
   /// Whether this gateway has events.
   public var isAvailable: Bool { unsafe host.tables.events != nil }
 
-  /// Declares a topic this plugin publishes. In `init` only.
+  /// Declares a topic this plugin publishes.
+  ///
+  /// In `init` only.
   ///
   /// - Parameters:
   ///   - topic: `[a-z][a-z0-9_.]{0,63}`.
@@ -62,7 +64,9 @@ public struct Events: Sendable {
     try HostRefusal.check(status, GW_EVENTS_1)
   }
 
-  /// Calls `receive` on a worker for each event of `topic` from any plugin, in order. In `init` only.
+  /// Calls `receive` on a worker for each event of `topic` from any plugin, in order.
+  ///
+  /// In `init` only.
   ///
   /// - Parameters:
   ///   - topic: Of any plugin.

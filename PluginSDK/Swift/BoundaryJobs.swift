@@ -1,7 +1,9 @@
 internal import CGatewayPlugin
 internal import Synchronization
 
-/// The host's threads. A plugin makes none of its own: they would outlive its code.
+/// The host's threads.
+///
+/// A plugin makes none of its own: they would outlive its code.
 public struct Jobs: Sendable {
   let host: Host
 
@@ -24,7 +26,9 @@ public struct Jobs: Sendable {
     }
   }
 
-  /// What a job runs. What it throws is logged.
+  /// What a job runs.
+  ///
+  /// What it throws is logged.
   public typealias Work = @Sendable (Job) throws -> Void
 
   /// Whether this gateway lends threads.
@@ -62,11 +66,13 @@ public struct Jobs: Sendable {
     try HostRefusal.check(status, GW_JOBS_1)
   }
 
-  /// Runs `work` on a worker again and again, never twice at once. In `init` only.
+  /// Runs `work` on a worker again and again, never twice at once.
+  ///
+  /// In `init` only.
   ///
   /// - Parameters:
-  ///   - name: Shown to operators.
   ///   - period: At least 10 ms.
+  ///   - name: Shown to operators.
   ///   - work: Runs from `activate` to `quiesce`.
   /// - Throws: What the gateway refused.
   public func every(

@@ -1,6 +1,8 @@
 internal import CGatewayPlugin
 
-/// Numbers for operators, in Prometheus's terms. Defined in `init` only.
+/// Numbers for operators, in Prometheus's terms.
+///
+/// Defined in `init` only.
 ///
 /// A gateway without metrics gives handles that record nothing.
 public struct Metrics: Sendable {

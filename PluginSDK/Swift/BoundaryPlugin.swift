@@ -17,7 +17,9 @@ extension Plugin {
   }
 }
 
-/// The plugin types of this image. A library has one; a test bundle links several.
+/// The plugin types of this image.
+///
+/// A library has one; a test bundle links several.
 ///
 /// `create` is told nothing that says which type is meant, so each type has a function of its own.
 @safe private struct Library: @unchecked Sendable {

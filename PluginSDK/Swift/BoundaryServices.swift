@@ -23,7 +23,9 @@ public struct Services: Sendable {
   /// Whether this gateway has services.
   public var isAvailable: Bool { unsafe host.tables.services != nil }
 
-  /// Offers a service. In `init` only.
+  /// Offers a service.
+  ///
+  /// In `init` only.
   ///
   /// - Parameters:
   ///   - name: `[a-z][a-z0-9_.]{0,63}`; one server a name.

@@ -33,7 +33,9 @@ extension Request {
     return value
   }
 
-  /// Reads the query, naming every bad field at once. Numbers and truth values are read from text.
+  /// Reads the query, naming every bad field at once.
+  ///
+  /// Numbers and truth values are read from text.
   ///
   /// - Parameters:
   ///   - unknown: What becomes of names that `read` does not ask for.

@@ -8,7 +8,9 @@ public struct Route: Sendable {
     case inline
   }
 
-  /// What the host allows one route. Zero and `nil` mean the host's default.
+  /// What the host allows one route.
+  ///
+  /// Zero and `nil` mean the host's default.
   public struct Limits: Sendable, Equatable {
     /// Bytes of a request body; more gets 413.
     public var maxBody: Int?

@@ -125,7 +125,9 @@ public struct Parameter: Sendable, Equatable {
   let description: String
   let schema: Schema
 
-  /// One `{name}` of the pattern. Undescribed ones are shown as text.
+  /// One `{name}` of the pattern.
+  ///
+  /// Undescribed ones are shown as text.
   ///
   /// - Parameters:
   ///   - name: As in the pattern, without braces.
