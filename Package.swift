@@ -34,6 +34,7 @@ let package = Package(
     .executable(name: "gateway", targets: ["Main"]),
     .library(name: "GatewayPlugin", targets: ["GatewayPlugin"]),
     .library(name: "utilities", type: .dynamic, targets: ["UtilitiesEntry"]),
+    .library(name: "hello_swift", type: .dynamic, targets: ["HelloSwiftEntry"]),
   ],
   targets: [
     // System C libraries, one header and one module map each.
@@ -71,6 +72,21 @@ let package = Package(
       swiftSettings: strict
     ),
 
+    .target(
+      name: "HelloSwift",
+      dependencies: ["GatewayPlugin"],
+      path: "PluginSDK/Templates/swift",
+      exclude: ["Entry", "50-hello_swift.json"],
+      swiftSettings: strict
+    ),
+    .target(
+      name: "HelloSwiftEntry",
+      dependencies: ["HelloSwift", "GatewayPlugin", "CGatewayPlugin"],
+      path: "PluginSDK/Templates/swift/Entry",
+      swiftSettings: strict + ownRuntime,
+      linkerSettings: sealed
+    ),
+
     // Each plugin is two targets: the service, which tests link, and its sealed entry.
     .target(
       name: "Utilities",
@@ -93,7 +109,7 @@ let package = Package(
       name: "GatewayTests", dependencies: ["Gateway", "Wire", "CGatewayPlugin"],
       path: "Tests/GatewayTests", swiftSettings: tested),
     .testTarget(
-      name: "PluginSDKTests", dependencies: ["GatewayPlugin", "Wire", "CGatewayPlugin"],
+      name: "PluginSDKTests", dependencies: ["GatewayPlugin", "HelloSwift", "Wire", "CGatewayPlugin"],
       path: "Tests/PluginSDKTests", swiftSettings: tested),
     .testTarget(
       name: "UtilitiesTests", dependencies: ["Utilities", "GatewayPlugin", "Wire"],
