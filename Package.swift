@@ -88,11 +88,12 @@ let package = Package(
     ),
 
     // Each plugin is two targets: the service, which tests link, and its sealed entry.
+    .systemLibrary(name: "CChild", path: "Plugins/Utilities/CChild"),
     .target(
       name: "Utilities",
-      dependencies: ["GatewayPlugin", "CSQLite", "COpenSSL"],
+      dependencies: ["GatewayPlugin", "CSQLite", "COpenSSL", "CChild"],
       path: "Plugins/Utilities",
-      exclude: ["Entry"],
+      exclude: ["Entry", "CChild"],
       swiftSettings: strict
     ),
     .target(

@@ -1,0 +1,142 @@
+import Glibc
+
+/// File contents, stored once under their SHA-256.
+///
+/// `<directory>/blobs/ab/cdef…` holds what is stored, `<directory>/incoming/` what is still arriving.
+package struct BlobStore: Sendable {
+  package let directory: String
+  private var blobs: String { directory + "/blobs" }
+  private var incoming: String { directory + "/incoming" }
+
+  /// Makes the folders and removes what a crash left half-received.
+  package init(directory: String) throws(StorageError) {
+    self.directory = directory
+    try Self.makeFolder(directory)
+    try Self.makeFolder(directory + "/blobs")
+    try Self.makeFolder(directory + "/incoming")
+    try removeLeftovers()
+  }
+
+  /// Begins to receive content.
+  package func receive() throws(StorageError) -> IncomingBlob {
+    let name = UUID4.make()
+    let path = incoming + "/" + name
+    let file = try OpenFile(path: path, flags: O_RDWR | O_CREAT | O_EXCL)
+    // Tells a later generation's clean-up that this file is in use.
+    guard file.lockIfFree() else { throw .last("flock") }
+    return IncomingBlob(file: file, path: path, name: name)
+  }
+
+  /// Whether the incoming file `name` is still held by an upload of this or another generation.
+  package func isHeld(incoming name: String) -> Bool {
+    guard let file = try? OpenFile(path: incoming + "/" + name, flags: O_RDONLY) else {
+      return false
+    }
+    return !file.lockIfFree()
+  }
+
+  /// Moves finished content to its place, durably; content that is there already stays as it is.
+  ///
+  /// Call inside the write transaction that records it: `remove` runs in one as well, so the two never meet.
+  package func place(_ blob: inout IncomingBlob, sha256: String) throws(StorageError) {
+    let folder = blobs + "/" + sha256.prefix(2)
+    let path = self.path(of: sha256)
+    if unsafe access(path, F_OK) == 0 {
+      blob.discard()
+      return
+    }
+    try Self.makeFolder(folder)
+    guard unsafe rename(blob.path, path) == 0 else { throw .last("rename") }
+    blob.isPlaced = true
+    try Self.synchronizeFolder(folder)
+    try Self.synchronizeFolder(blobs)
+  }
+
+  /// Opens stored content for reading.
+  package func open(sha256: String) throws(StorageError) -> OpenFile {
+    try OpenFile(path: path(of: sha256), flags: O_RDONLY)
+  }
+
+  /// Removes content; absent content is no error.
+  package func remove(sha256: String) throws(StorageError) {
+    guard unsafe unlink(path(of: sha256)) == 0 || errno == ENOENT else { throw .last("unlink") }
+  }
+
+  /// Bytes a further upload may use, and the size of the file system.
+  package func space() throws(StorageError) -> (free: Int, total: Int) {
+    var status = statvfs()
+    guard unsafe statvfs(directory, &status) == 0 else { throw .last("statvfs") }
+    let unit = Int(status.f_frsize)
+    return (Int(status.f_bavail) * unit, Int(status.f_blocks) * unit)
+  }
+
+  private func path(of sha256: String) -> String {
+    "\(blobs)/\(sha256.prefix(2))/\(sha256.dropFirst(2))"
+  }
+
+  private func removeLeftovers() throws(StorageError) {
+    guard let folder = unsafe opendir(incoming) else { throw .last("opendir") }
+    defer { unsafe closedir(folder) }
+    while let entry = unsafe readdir(folder) {
+      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+        unsafe String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
+      }
+      // While the plugin is replaced, uploads of the old generation still hold their files.
+      guard UUID4.isWellFormed(name), !isHeld(incoming: name) else { continue }
+      _ = unsafe unlink(incoming + "/" + name)
+    }
+  }
+
+  private static func makeFolder(_ path: String) throws(StorageError) {
+    guard unsafe mkdir(path, 0o700) == 0 || errno == EEXIST else { throw .last("mkdir") }
+  }
+
+  private static func synchronizeFolder(_ path: String) throws(StorageError) {
+    try OpenFile(path: path, flags: O_RDONLY | O_DIRECTORY).synchronize()
+  }
+}
+
+/// Content on its way in: hashed and written as it comes, removed unless it is placed.
+package struct IncomingBlob: ~Copyable, Sendable {
+  package let path: String
+  package let name: String
+  package private(set) var size = 0
+  fileprivate(set) var isPlaced = false
+  private let file: OpenFile
+  private var hash = SHA256()
+
+  fileprivate init(file: consuming OpenFile, path: String, name: String) {
+    self.path = path
+    self.name = name
+    self.file = file
+  }
+
+  deinit {
+    if !isPlaced { _ = unsafe unlink(path) }
+  }
+
+  package mutating func append(_ bytes: Span<UInt8>) throws(StorageError) {
+    try file.write(bytes)
+    hash.update(bytes)
+    size += bytes.count
+  }
+
+  /// Brings the bytes to the disk and gives their SHA-256; nothing may be appended after it.
+  package mutating func finish() throws(StorageError) -> String {
+    try file.synchronize()
+    return hash.finish()
+  }
+
+  /// The first `limit` bytes, for looking inside.
+  package func withContents<Value>(
+    limit: Int,
+    _ body: (Span<UInt8>) throws(StorageError) -> Value
+  ) throws(StorageError) -> Value {
+    try file.withContents(limit: limit, body)
+  }
+
+  fileprivate mutating func discard() {
+    _ = unsafe unlink(path)
+    isPlaced = true
+  }
+}
