@@ -21,5 +21,11 @@ package struct StorageError: Error, Equatable, CustomStringConvertible {
   package let operation: String
   package let reason: String
 
+  package init(path: String, operation: String, reason: String) {
+    self.path = path
+    self.operation = operation
+    self.reason = reason
+  }
+
   package var description: String { "\(path): cannot \(operation): \(reason)" }
 }
