@@ -8,17 +8,23 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -194,4 +200,83 @@ static inline void linux_name_thread(const char *_Nonnull name) { pthread_setnam
 static inline const char *_Nullable linux_environment(long index) {
   extern char **environ;
   return environ ? environ[index] : NULL;
+}
+
+// The kernel's number of the calling thread, as in /proc/self/task.
+static inline int linux_thread_number(void) { return (int)syscall(SYS_gettid); }
+
+// The user at the other end of a connected Unix socket.
+static inline int64_t linux_peer_user(int fd) {
+  struct { pid_t pid; uid_t uid; gid_t gid; } peer;  // struct ucred, which _GNU_SOURCE would declare
+  socklen_t size = sizeof peer;
+  return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ? -errno : (int64_t)peer.uid;
+}
+
+// A Unix socket bound to `path` and listening, or connected to it; -ENAMETOOLONG when the path does not fit.
+static inline int linux_unix_socket(const char *_Nonnull path, int backlog) {
+  struct sockaddr_un at = {.sun_family = AF_UNIX};
+  if (strlen(path) >= sizeof at.sun_path) return -ENAMETOOLONG;
+  strcpy(at.sun_path, path);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -errno;
+  int done = backlog > 0 ? bind(fd, (struct sockaddr *)&at, sizeof at) : connect(fd, (struct sockaddr *)&at, sizeof at);
+  if (done == 0 && backlog > 0 && (chmod(path, 0600) < 0 || listen(fd, backlog) < 0)) done = -1;
+  if (done == 0) return fd;
+  int code = errno;
+  close(fd);
+  return -code;
+}
+
+// Reads and writes of `fd` fail with EAGAIN after `milliseconds` without progress.
+static inline int linux_socket_timeout(int fd, int milliseconds) {
+  struct timeval limit = {.tv_sec = milliseconds / 1000, .tv_usec = milliseconds % 1000 * 1000};
+  if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0) return -errno;
+  return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0 ? -errno : 0;
+}
+
+// Starts `path` with descriptor `report` as its number 3, nothing on 0 and 1, no signal blocked, and a process group
+// of its own, so that it can be killed with all it starts.
+static inline int linux_spawn(const char *_Nonnull path, char *_Nullable const *_Nonnull arguments, int report) {
+  extern char **environ;
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  sigset_t none;
+  pid_t child = 0;
+  sigemptyset(&none);
+  posix_spawn_file_actions_init(&actions);
+  posix_spawnattr_init(&attributes);
+  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, report, 3);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+  int code = posix_spawn(&child, path, &actions, &attributes, arguments, environ);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  return code != 0 ? -code : (int)child;
+}
+
+// Has the calling process killed when its parent ends, and no core dumped when it crashes.
+static inline void linux_live_with_parent(void) {
+  struct rlimit none = {0, 0};
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  setrlimit(RLIMIT_CORE, &none);
+}
+
+// A pipe whose ends are closed in other programs. Returns 0 or a negative errno.
+static inline int linux_pipe(int *_Nonnull ends) {
+  if (pipe(ends) < 0) return -errno;
+  fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+  fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+  return 0;
+}
+
+// What a child ended with: its exit code, or minus the number of the signal that ended it; -1000 while it runs.
+static inline int linux_child_end(int child) {
+  int status = 0;
+  pid_t ended = waitpid(child, &status, WNOHANG);
+  if (ended == 0) return -1000;
+  if (ended < 0) return 255;
+  return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+package import Synchronization
 
 /// A thread of the host with a name that `top -H` and debuggers show.
 @safe
@@ -14,6 +15,7 @@ package struct HostThread: Sendable {
   /// - Throws: `SystemError` when the machine has no room for a thread; `body` does not run then.
   package init(name: String, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
     let start = unsafe Unmanaged.passRetained(ThreadStart(name: name, body: body))
+    Self.starting.wrappingAdd(1, ordering: .sequentiallyConsistent)
     var handle = pthread_t()
     let code = unsafe pthread_create(
       &handle,
@@ -28,6 +30,7 @@ package struct HostThread: Sendable {
     )
     guard code == 0 else {
       unsafe start.release()
+      Self.starting.wrappingSubtract(1, ordering: .sequentiallyConsistent)
       throw SystemError(call: "pthread_create", code: code)
     }
     self.handle = handle
@@ -40,6 +43,20 @@ package struct HostThread: Sendable {
   package func detach() { pthread_detach(handle) }
 
   package var isCurrent: Bool { pthread_equal(handle, pthread_self()) != 0 }
+
+  /// Threads that were asked for and have not said their number yet.
+  package static let starting = Atomic<Int>(0)
+
+  // Also of threads that have ended: one that is ending is still listed by the kernel for a moment.
+  fileprivate static let numbers = Mutex<Set<Int32>>([])
+
+  /// Whether the kernel's thread `number` was started here; `numbers` of threads that `isListed` denies are forgotten.
+  package static func started(_ number: Int32, isListed: (Int32) -> Bool) -> Bool {
+    numbers.withLock { numbers in
+      if numbers.count > 1024 { numbers = numbers.filter(isListed) }
+      return numbers.contains(number)
+    }
+  }
 }
 
 private final class ThreadStart: Sendable {
@@ -53,6 +70,9 @@ private final class ThreadStart: Sendable {
 
   func run() {
     unsafe linux_name_thread(String(name.prefix(15)))
+    let number = linux_thread_number()
+    _ = HostThread.numbers.withLock { $0.insert(number) }
+    HostThread.starting.wrappingSubtract(1, ordering: .sequentiallyConsistent)
     body()
   }
 }

@@ -76,6 +76,11 @@ package final class HealthBoard: Sendable {
     }
   }
 
+  /// The service is not known any more.
+  package func remove(_ service: String) {
+    _ = services.withLock { $0.removeValue(forKey: service) }
+  }
+
   /// Adds a check; it counts as healthy until its first answer.
   ///
   /// - Parameters:

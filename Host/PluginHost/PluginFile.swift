@@ -99,6 +99,29 @@ package struct PluginFile: Sendable, Equatable {
     return ["lib\(library).so", "\(library).so", library].map { "\(directory)/\($0)" }
   }
 
+  /// The files of `directory` that the gateway loads, in order of name; others are left alone.
+  ///
+  /// - Parameters:
+  ///   - directory: Need not exist: then there are none.
+  ///   - log: Told of each file that is passed over.
+  package static func paths(in directory: String, log: Log) -> [String] {
+    let names: [String]
+    do {
+      names = try Directory.list(directory)
+    } catch {
+      log.write(.warning, "no plugins directory", [("path", directory), ("error", "\(error)")])
+      return []
+    }
+    return names.compactMap { name in
+      // Backups, hidden files and notes are not meant; a file that is and has no number is refused by name later.
+      guard !name.hasPrefix("."), name.hasSuffix(".json") || name.hasSuffix(".jsonc") else {
+        log.write(.debug, "passed over in the plugins directory", [("file", name)])
+        return nil
+      }
+      return "\(directory)/\(name)"
+    }
+  }
+
   private mutating func take(_ member: SettingsDocument.Member) throws(PluginFileError) {
     let node = member.node
     switch member.name {

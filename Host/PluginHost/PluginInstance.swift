@@ -1,25 +1,112 @@
+import CGatewayPlugin
 import Glibc
 import Synchronization
+import Wire
 
 /// One live generation of a plugin.
+///
+/// It is created, activated, quiesced and destroyed by its registry; between, it is found by its context.
+// Sendable although it holds pointers: all but the state behind locks is constant after `init`, and `hostTable` and
+// `directory` are freed at destroy, after the last call of the plugin.
 @safe
-package final class PluginInstance: Sendable {
+package final class PluginInstance: @unchecked Sendable {
+  enum Phase: Sendable { case creating, created, active, quiescing, destroyed }
+
+  /// What the plugin declared while it was created.
+  @safe
+  struct Declared {
+    var phase = Phase.creating
+    var plugin = unsafe Callback<Void>((), user: nil)
+    var hasSelf = false
+    var routes: [PluginRoute] = []
+    var subscriptions: [Subscription] = []
+    var periodic: [PeriodicWork] = []
+    var checks: [PeriodicWork] = []
+    var metrics: [MetricFamily] = []
+    /// Operations of service calls that the plugin waits for.
+    var calls: Set<UInt64> = []
+  }
+
   package let id: String
   package let version: String
   package let generation: UInt32
   /// What the plugin passes to every host function, and the `owner` of its answers.
   package let context: UInt64
+  let library: PluginLibrary
+  let host: HostResources
+  let ceilings: PluginFile.Ceilings
+  let directory: UnsafeBufferPointer<UInt8>
+  let occupancy = Occupancy()
+  let jobs: JobTable
+  let hostTable: UnsafeMutablePointer<gw_host_v1>
+  let declared = Mutex(Declared())
   private let errors = Mutex<[UInt: String]>([:])
 
-  package init(id: String, version: String, generation: UInt32, context: UInt64) {
-    self.id = id
-    self.version = version
+  init(
+    library: PluginLibrary,
+    generation: UInt32,
+    context: UInt64,
+    directory: String,
+    ceilings: PluginFile.Ceilings,
+    host: HostResources
+  ) {
+    id = library.id
+    version = library.version
     self.generation = generation
     self.context = context
+    self.library = library
+    self.host = host
+    self.ceilings = ceilings
+    jobs = JobTable(limit: host.limits.jobsPerPlugin)
+    let path = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: directory.utf8.count)
+    _ = unsafe path.initialize(from: directory.utf8)
+    unsafe self.directory = UnsafeBufferPointer(path)
+    unsafe hostTable = .allocate(capacity: 1)
+    unsafe hostTable.initialize(
+      to: gw_host_v1(
+        struct_size: UInt32(MemoryLayout<gw_host_v1>.size),
+        abi_major: GW_ABI_MAJOR,
+        abi_minor: GW_ABI_MINOR,
+        generation: generation,
+        context: gw_context(v: context),
+        interface: InterfaceDirectory.find
+      )
+    )
+  }
+
+  /// The routes it declared.
+  package var routes: [PluginRoute] { declared.withLock { $0.routes } }
+
+  var phase: Phase { declared.withLock { $0.phase } }
+
+  /// Requests of its routes under way.
+  package var requestsUnderWay: Int {
+    routes.reduce(0) { $0 + $1.inFlight.load(ordering: .acquiring) }
   }
 
   /// The sentence the plugin gave on this thread for the failure it has just returned; forgotten by reading it.
   package func takeError() -> String? {
     errors.withLock { $0.removeValue(forKey: UInt(pthread_self())) }
+  }
+
+  /// Keeps the sentence that explains the failure this thread is about to return.
+  func setError(_ sentence: String) {
+    errors.withLock { errors in
+      // Sentences that nobody fetched belong to threads that have ended.
+      if errors.count >= 1024 { errors = [:] }
+      errors[UInt(pthread_self())] = sentence
+    }
+  }
+
+  func log(_ level: LogLevel, _ message: String, _ fields: [(String, String)] = []) {
+    host.log.write(level, message, [("plugin", id), ("generation", "\(generation)")] + fields)
+  }
+
+  /// Changes what is declared, while that is allowed: before activate.
+  func declare(_ change: (inout Declared) -> gw_status) -> gw_status {
+    declared.withLock { declared in
+      guard declared.phase == .creating || declared.phase == .created else { return GW_E_STATE }
+      return change(&declared)
+    }
   }
 }

@@ -1,3 +1,5 @@
+package import Wire
+
 /// What became of one file of the plugins directory.
 package struct PluginReport: Sendable, Equatable {
   package enum State: String, Sendable {
@@ -17,6 +19,20 @@ package struct PluginReport: Sendable, Equatable {
   package var routes: [String] = []
   /// How long probe, load, create and activate took together.
   package var loadTime: Duration = .zero
+
+  /// The report as members of a JSON object.
+  package var members: [JSON.Member] {
+    [
+      JSON.Member(name: "name", value: .string(name)),
+      JSON.Member(name: "version", value: .string(version)),
+      JSON.Member(name: "description", value: .string(description)),
+      JSON.Member(name: "generation", value: .integer(Int64(generation))),
+      JSON.Member(name: "state", value: .string(state.rawValue)),
+      JSON.Member(name: "reason", value: .string(reason)),
+      JSON.Member(name: "file", value: .string(file)),
+      JSON.Member(name: "routes", value: .array(routes.map { .string($0) })),
+    ]
+  }
 
   package init(file: String, name: String, state: State, reason: String = "") {
     self.file = file

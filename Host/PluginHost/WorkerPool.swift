@@ -15,6 +15,16 @@ package final class WorkerPool: Sendable {
       head = 0
     }
 
+    mutating func append(_ work: @escaping Work) {
+      if count == ring.count {
+        ring = Array(ring[head...] + ring[..<head]) + Array(repeating: nil, count: count)
+        head = 0
+      }
+      let end = head + count
+      ring[end < ring.count ? end : end - ring.count] = work
+      count += 1
+    }
+
     mutating func takeFirst() -> Work? {
       guard count > 0 else { return nil }
       let work = ring[head].take()
@@ -29,6 +39,7 @@ package final class WorkerPool: Sendable {
     case stop
   }
 
+  private let limit: Int
   private let state: Monitor<State>
   private let threads: Monitor<[HostThread]>
 
@@ -40,6 +51,7 @@ package final class WorkerPool: Sendable {
   ///   - name: Of the threads, a number is added.
   /// - Throws: `SystemError` when not even one thread could be started.
   package init(threads: Int, queue: Int, name: String = "worker") throws(SystemError) {
+    limit = max(queue, 1)
     state = Monitor(State(ring: Array(repeating: nil, count: max(queue, 1))))
     self.threads = Monitor([])
     var failure: SystemError?
@@ -60,31 +72,34 @@ package final class WorkerPool: Sendable {
   ///
   /// - Parameter work: Is dropped without having run when the answer is `false`.
   /// - Returns: Whether there was room.
-  package func submit(_ work: @escaping Work) -> Bool { enqueue(work, mustTake: false) }
-
-  /// Runs `work` after the work that waits already, even when the queue is full.
-  ///
-  /// For the next step of something the pool has begun and the contract promises to end; its number
-  /// is bounded by what `submit` let in.
-  package func submitNext(_ work: @escaping Work) { _ = enqueue(work, mustTake: true) }
-
-  private func enqueue(_ work: @escaping Work, mustTake: Bool) -> Bool {
+  package func submit(_ work: @escaping Work) -> Bool {
     var wakes = false
     let taken = state.withLock { state in
-      guard mustTake || !state.isStopping else { return false }
-      if state.count == state.ring.count {
-        guard mustTake else { return false }
-        state.grow()
-      }
-      let end = state.head + state.count
-      state.ring[end < state.ring.count ? end : end - state.ring.count] = work
-      state.count += 1
+      guard !state.isStopping, state.count < limit else { return false }
+      state.append(work)
       // A busy thread looks at the queue before it sleeps, so only a sleeping one needs the wake-up.
       wakes = state.idle > 0
       return true
     }
     if wakes { state.wakeOne() }
     return taken
+  }
+
+  /// Runs `work` also when the queue is full: for what was promised and cannot be refused any more.
+  ///
+  /// The caller bounds how much of it there can be. After `shutDown` it runs at once, on this thread.
+  ///
+  /// - Parameter work: Runs in any case.
+  package func submitOwed(_ work: @escaping Work) {
+    var wakes = false
+    let taken = state.withLock { state in
+      guard !state.isStopping else { return false }
+      state.append(work)
+      wakes = state.idle > 0
+      return true
+    }
+    if wakes { state.wakeOne() }
+    if !taken { work() }
   }
 
   /// Calls that wait for a thread.

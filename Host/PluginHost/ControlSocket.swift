@@ -1,0 +1,143 @@
+import CLinux
+import Glibc
+package import Wire
+
+/// The local socket over which the command line asks a running gateway.
+///
+/// One request and one answer a connection, each a line of JSON. Only processes of the same user, and of root, are
+/// heard.
+package final class ControlSocket: Sendable {
+  package enum Failure: Error, Equatable {
+    case inUse(path: String)
+    case notRunning(path: String)
+    case system(SystemError)
+    case badAnswer
+  }
+
+  /// Bytes of one request.
+  package static let maxRequestBytes = 64 * 1024
+  /// Bytes of one answer.
+  package static let maxAnswerBytes = 16 * 1024 * 1024
+  /// How long one side waits for the other.
+  private static let patience: CInt = 5_000
+
+  package let path: String
+  private let listener: Descriptor
+  private let thread: Monitor<HostThread?>
+
+  /// Listens at `control.sock` in `directory`.
+  ///
+  /// - Parameters:
+  ///   - directory: Exists, with mode 0700.
+  ///   - answer: Answers one request; called on the socket's thread.
+  /// - Throws: `Failure`: another gateway has the socket, or the machine refused.
+  package init(
+    directory: String,
+    answer: @escaping @Sendable (JSON) -> JSON
+  ) throws(Failure) {
+    path = Self.path(in: directory)
+    // A file that nobody listens at was left by a process that was killed.
+    let probe = unsafe linux_unix_socket(path, 0)
+    guard probe < 0 else {
+      _ = Descriptor(adopting: probe)
+      throw .inUse(path: path)
+    }
+    _ = unsafe unlink(path)
+    let raw = unsafe linux_unix_socket(path, 8)
+    guard raw >= 0 else { throw .system(SystemError(call: "bind", code: -raw)) }
+    listener = Descriptor(adopting: raw)
+    do {
+      thread = Monitor(try HostThread(name: "control") { Self.serve(raw, answer) })
+    } catch {
+      throw .system(error)
+    }
+  }
+
+  /// Stops listening and removes the socket.
+  package func close() {
+    shutdown(listener.raw, CInt(SHUT_RDWR))
+    thread.withLock { $0.take() }?.join()
+    _ = unsafe unlink(path)
+  }
+
+  package static func path(in directory: String) -> String { "\(directory)/control.sock" }
+
+  /// Asks the gateway whose data directory is `directory`.
+  ///
+  /// - Parameters:
+  ///   - directory: As the gateway was given it.
+  ///   - request: One JSON value.
+  /// - Returns: Its answer.
+  /// - Throws: `Failure`.
+  package static func ask(_ directory: String, _ request: JSON) throws(Failure) -> JSON {
+    let path = path(in: directory)
+    let raw = unsafe linux_unix_socket(path, 0)
+    guard raw >= 0 else {
+      if raw == -ENOENT || raw == -ECONNREFUSED || raw == -ENOTDIR { throw .notRunning(path: path) }
+      throw .system(SystemError(call: "connect", code: -raw))
+    }
+    let socket = Descriptor(adopting: raw)
+    _ = linux_socket_timeout(socket.raw, patience)
+    var line = request.bytes
+    line.append(0x0A)
+    guard send(line, to: socket.raw), let answer = readLine(socket.raw, limit: maxAnswerBytes),
+      let json = try? JSON.parse(answer)
+    else { throw .badAnswer }
+    return json
+  }
+
+  private static func serve(_ listener: CInt, _ answer: (JSON) -> JSON) {
+    while true {
+      let raw = accept(listener, nil, nil)
+      guard raw >= 0 else {
+        if errno == EINTR || errno == ECONNABORTED { continue }
+        if errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS {
+          let _: Bool? = Monitor(()).wait(until: MonotonicClock.now + 100_000_000) { _ in nil }
+          continue
+        }
+        return  // EINVAL: `close` has shut the listener down
+      }
+      let socket = Descriptor(adopting: raw)
+      _ = fcntl(socket.raw, F_SETFD, FD_CLOEXEC)
+      let user = linux_peer_user(socket.raw)
+      guard user == 0 || user == Int64(geteuid()) else { continue }
+      _ = linux_socket_timeout(socket.raw, patience)
+      guard let line = readLine(socket.raw, limit: maxRequestBytes) else { continue }
+      var reply: [UInt8]
+      do {
+        reply = answer(try JSON.parse(line)).bytes
+      } catch {
+        reply = JSON.object([.init(name: "error", value: .string("\(error)"))]).bytes
+      }
+      reply.append(0x0A)
+      _ = send(reply, to: socket.raw)
+    }
+  }
+
+  private static func readLine(_ socket: CInt, limit: Int) -> [UInt8]? {
+    var line: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 16 * 1024)
+    while line.count <= limit {
+      let count = unsafe linux_read(socket, &chunk, chunk.count)
+      if count == -Int(EINTR) { continue }
+      guard count > 0 else { return nil }
+      if let end = chunk[..<count].firstIndex(of: 0x0A) { return line + chunk[..<end] }
+      line += chunk[..<count]
+    }
+    return nil
+  }
+
+  private static func send(_ bytes: [UInt8], to socket: CInt) -> Bool {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let count = unsafe rest.withUnsafeBytes { buffer in
+        guard let start = buffer.baseAddress else { return 0 }
+        return unsafe linux_send(socket, start, buffer.count)
+      }
+      if count == -Int(EINTR) { continue }
+      guard count > 0 else { return false }
+      rest = rest.dropFirst(count)
+    }
+    return true
+  }
+}

@@ -1,0 +1,53 @@
+/// What all plugin instances of one registry share.
+final class HostResources: Sendable {
+  let sink: any AnswerSink
+  let pool: WorkerPool
+  /// Health checks have threads of their own: one that hangs must not take a request's.
+  let checks: WorkerPool
+  let timers: TimerThread
+  let compute: ComputePool
+  let operations = OperationTable()
+  let exchange: EventExchange
+  let directory = ServiceDirectory()
+  let claims: RouteClaims
+  let metrics: MetricsRegistry
+  let health: HealthBoard
+  let log: Log
+  let limits: Limits
+
+  /// Threads for health checks of all plugins together.
+  static let checkThreads = 4
+  /// Health checks of all plugins that may wait for a thread.
+  static let checkQueue = 256
+
+  init(
+    sink: any AnswerSink,
+    outlet: any EventOutlet,
+    pool: WorkerPool,
+    claims: RouteClaims,
+    metrics: MetricsRegistry,
+    health: HealthBoard,
+    log: Log,
+    limits: Limits,
+    cores: Int
+  ) throws(SystemError) {
+    self.sink = sink
+    self.pool = pool
+    checks = try WorkerPool(threads: Self.checkThreads, queue: Self.checkQueue, name: "check")
+    timers = try TimerThread()
+    compute = ComputePool(cores: cores)
+    exchange = EventExchange(outlet: outlet)
+    self.claims = claims
+    self.metrics = metrics
+    self.health = health
+    self.log = log
+    self.limits = limits
+  }
+
+  /// Ends the threads; a check that hangs keeps its thread and is not waited for.
+  func shutDown(checksHang: Bool) {
+    timers.shutDown()
+    if !checksHang { checks.shutDown() }
+    compute.shutDown()
+  }
+}

@@ -1,0 +1,189 @@
+import CGatewayPlugin
+import Glibc
+import Synchronization
+
+/// The steps of an instance's life, in their order; each is called once, by its registry.
+extension PluginInstance {
+  enum LifeError: Error, Equatable {
+    /// The step was refused, with the plugin's sentence.
+    case refused(step: String, sentence: String)
+    /// The step has not returned in time; its code can never be unmapped.
+    case hangs(step: String)
+  }
+
+  /// How long create and activate may take.
+  static let setupLimit = Duration.seconds(60)
+  /// How long destroy may take.
+  static let destroyLimit = Duration.seconds(10)
+
+  /// Lets the plugin make itself and declare what it has.
+  func create(settings: [UInt8]) throws(LifeError) {
+    let before = ThreadCensus.own()
+    try setUp("create") { [self] in
+      var plugin: UnsafeMutableRawPointer?
+      let status = unsafe withLent(settings) { settings in
+        unsafe library.descriptor.pointee.create(hostTable, settings, &plugin)
+      }
+      let made = unsafe Callback<Void>((), user: plugin)
+      declared.withLock { declared in
+        declared.plugin = made
+        // Without a self a failed create left nothing to destroy; a good one may need none.
+        declared.hasSelf = unsafe status == GW_OK || made.user != nil
+        declared.phase = .created
+      }
+      return status
+    }
+    library.noteForeignThreads(ThreadCensus.foreign(since: before))
+  }
+
+  /// Lets the plugin begin; requests may arrive from here on.
+  func activate() throws(LifeError) {
+    let before = ThreadCensus.own()
+    let plugin = declared.withLock { $0.plugin }
+    try setUp("activate") { [self] in
+      unsafe library.descriptor.pointee.activate(plugin.user)
+    }
+    let (subscriptions, periodic, checks) = declared.withLock { declared in
+      declared.phase = .active
+      return (declared.subscriptions, declared.periodic, declared.checks)
+    }
+    for subscription in subscriptions { subscription.open() }
+    for work in periodic { work.start(delay: work.interval) }
+    for check in checks { check.start(delay: .zero) }
+    library.noteForeignThreads(ThreadCensus.foreign(since: before))
+  }
+
+  /// Stops the plugin's own activity and waits until nothing of it runs any more.
+  ///
+  /// - Parameter deadline: In nanoseconds of the monotonic clock.
+  /// - Returns: What is still waited for at the deadline, in words; nothing when it can be destroyed.
+  func quiesce(by deadline: Int64) -> [String] {
+    let plugin = endActivity()
+    var waits: [String] = []
+    if let plugin, !askToQuiesce(plugin, by: deadline) { waits.append("its answer to quiesce") }
+    while requestsUnderWay > 0, MonotonicClock.now < deadline {
+      // The counters are raised on every request and have no bell; at most 200 looks a second, at a stop only.
+      let pause = MonotonicClock.now + 5_000_000
+      let _: Bool? = Monitor(()).wait(until: min(pause, deadline)) { _ in nil }
+    }
+    if requestsUnderWay > 0 { waits.append("\(requestsUnderWay) requests") }
+    let left = occupancy.close(by: deadline)
+    guard !left.isEmpty else { return waits }
+    cancelCalls()
+    let grace = MonotonicClock.now + 1_000_000_000
+    if !occupancy.close(by: grace).isEmpty {
+      waits += occupancy.remaining
+      waits += jobs.running.map { "job '\($0)'" }
+    }
+    return waits
+  }
+
+  /// Ends the activity of a plugin whose create or activate failed; such a plugin is not asked to quiesce.
+  ///
+  /// - Parameter deadline: In nanoseconds of the monotonic clock.
+  /// - Returns: What is still inside at the deadline, in words.
+  func endWithoutAsking(by deadline: Int64) -> [String] {
+    _ = endActivity()
+    cancelCalls()
+    return occupancy.close(by: deadline)
+  }
+
+  /// Frees the plugin and ends its context.
+  ///
+  /// - Returns: Why its code cannot be unmapped, or `nil`.
+  func destroy() -> String? {
+    withdraw()
+    let (plugin, hasSelf) = declared.withLock { declared in
+      declared.phase = .destroyed
+      return (declared.plugin, declared.hasSelf)
+    }
+    var obstacle: String?
+    if hasSelf {
+      let before = ThreadCensus.own()
+      let deadline = MonotonicClock.now + Self.destroyLimit.nanoseconds
+      let done = SetupThread.run("\(id) destroy", by: deadline) { [self] in
+        unsafe library.descriptor.pointee.destroy(plugin.user)
+        return true
+      }
+      if done == nil { obstacle = "its destroy has not returned" }
+      library.noteForeignThreads(ThreadCensus.foreign(since: before))
+    }
+    ContextTable.release(context)
+    guard obstacle == nil else { return obstacle }
+    declared.withLock { $0 = Declared(phase: .destroyed) }
+    unsafe hostTable.deallocate()
+    unsafe directory.deallocate()
+    return nil
+  }
+
+  /// Takes back everything the plugin declared, so that nothing new finds it.
+  func withdraw() {
+    host.directory.remove(context: context)
+    host.exchange.remove(plugin: id, context: context)
+    host.operations.revokeAll(owner: context, status: GW_E_GONE)
+    host.claims.release(owner: id)
+    host.metrics.remove(owner: id)
+  }
+
+  /// Ends what the plugin does by itself; gives its `self` when it has one.
+  private func endActivity() -> Callback<Void>? {
+    let old = declared.withLock { declared in
+      declared.phase = .quiescing
+      return declared
+    }
+    for work in old.periodic + old.checks { work.stop() }
+    for subscription in old.subscriptions { subscription.close() }
+    host.directory.remove(context: context)
+    jobs.stopAll()
+    return old.hasSelf ? old.plugin : nil
+  }
+
+  private func askToQuiesce(_ plugin: Callback<Void>, by deadline: Int64) -> Bool {
+    let answer = Monitor(false)
+    let done = host.operations.open(owner: context, kind: .completion) { _, _ in
+      answer.withLock { $0 = true }
+      answer.wakeAll()
+    }
+    guard let done else { return false }
+    let returned = SetupThread.run("\(id) quiesce", by: deadline) { [self] in
+      unsafe library.descriptor.pointee.quiesce(plugin.user, done)
+      return true
+    }
+    let answered: Bool? = answer.wait(until: deadline) { $0 ? true : nil }
+    return returned == true && answered == true
+  }
+
+  private func cancelCalls() {
+    let calls = declared.withLock { $0.calls }
+    for call in calls { host.operations.revoke(gw_operation(v: call), status: GW_E_GONE) }
+    host.operations.revokeAll(owner: context, status: GW_E_GONE)
+  }
+
+  private func setUp(
+    _ step: String,
+    _ body: @escaping @Sendable () -> gw_status
+  ) throws(LifeError) {
+    let deadline = MonotonicClock.now + Self.setupLimit.nanoseconds
+    // The sentence is kept by thread, so it is fetched on the one that ran the step.
+    let outcome = SetupThread.run("\(id) \(step)", by: deadline) { [self] in
+      let status = body()
+      return (status: status, sentence: takeError())
+    }
+    guard let outcome else { throw .hangs(step: step) }
+    guard outcome.status == GW_OK else {
+      let sentence =
+        outcome.sentence
+        ?? "\(step) returned \(Status.name(outcome.status)) and gave no reason (core->set_error)"
+      throw .refused(step: step, sentence: sentence)
+    }
+  }
+}
+
+extension PluginInstance.LifeError: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .refused(let step, let sentence): "\(step) failed: \(sentence)"
+    case .hangs(let step): "\(step) has not returned in time"
+    }
+  }
+}
