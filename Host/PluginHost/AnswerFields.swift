@@ -15,7 +15,8 @@ enum AnswerFields {
     if count == 0 { return unsafe UnsafeBufferPointer(start: nil, count: 0) }
     guard let fields = unsafe fields, (1...maxFields).contains(count) else { return nil }
     let all = unsafe UnsafeBufferPointer(start: fields, count: count)
-    for unsafefield in unsafe all {
+    for index in 0..<count {
+      let field = unsafe all[index]
       guard unsafe isName(field.name.borrowed), unsafe !isFraming(field.name.borrowed),
         unsafe !field.value.isMalformed, unsafe isValue(field.value.borrowed)
       else { return nil }
@@ -37,7 +38,8 @@ enum AnswerFields {
   private static func isName(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
     guard (1...128).contains(name.count) else { return false }
     let tokens = tokens
-    for unsafebyte in unsafe name {
+    for index in 0..<name.count {
+      let byte = unsafe name[index]
       let word = byte < 64 ? tokens.low : tokens.high
       guard byte < 128, word >> UInt64(byte & 63) & 1 == 1 else { return false }
     }
@@ -47,8 +49,9 @@ enum AnswerFields {
   // Visible characters, space, tab, and bytes above ASCII (RFC 9110 §5.5); a CR or LF would forge a field.
   private static func isValue(_ value: UnsafeBufferPointer<UInt8>) -> Bool {
     guard value.count <= maxValueBytes else { return false }
-    for unsafebyte in unsafe value where byte < 0x20 && byte != 0x09 || byte == 0x7F {
-      return false
+    for index in 0..<value.count {
+      let byte = unsafe value[index]
+      if byte < 0x20 && byte != 0x09 || byte == 0x7F { return false }
     }
     return true
   }

@@ -41,7 +41,8 @@ enum LogInterface {
     if request != 0, let id = instance.host.sink.requestID(of: request) {
       pairs.append(("request_id", id))
     }
-    for unsafefield in unsafe fields.prefix(maxFields) {
+    for index in 0..<min(fields.count, maxFields) {
+      let field = unsafe fields[index]
       pairs.append(
         (unsafe field.name.text(cutAt: 64), unsafe field.value.text(cutAt: valueBytes))
       )

@@ -90,6 +90,7 @@ package struct PluginFile: Sendable, Equatable {
   /// The places where the library may be, the first that exists counts.
   ///
   /// - Parameter directory: Where libraries named without a slash are.
+  /// - Returns: Paths in the order they are tried.
   package func candidates(in directory: String) -> [String] {
     if library.hasPrefix("/") { return [library] }
     if library.contains("/") {
@@ -104,6 +105,7 @@ package struct PluginFile: Sendable, Equatable {
   /// - Parameters:
   ///   - directory: Need not exist: then there are none.
   ///   - log: Told of each file that is passed over.
+  /// - Returns: Their paths.
   package static func paths(in directory: String, log: Log) -> [String] {
     let names: [String]
     do {

@@ -80,7 +80,7 @@ package struct PluginProbe: Sendable {
 
   private func spawn(_ arguments: [String], report: CInt) throws(SystemError) -> CInt {
     var list = unsafe arguments.map { unsafe strdup($0) } + [nil]
-    defer { for unsafeargument in unsafe list { unsafe free(argument) } }
+    defer { unsafe list.forEach { unsafe free($0) } }
     let child = unsafe linux_spawn(executable, &list, report)
     guard child > 0 else { throw SystemError(call: "posix_spawn", code: -child) }
     return child

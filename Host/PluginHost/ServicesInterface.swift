@@ -67,7 +67,9 @@ struct ServiceCall: Sendable {
     self.caller = caller
   }
 
-  /// Starts the call. When the status is below 0, `called` does not come; otherwise it comes once.
+  /// Starts the call.
+  ///
+  /// When the status is below 0, `called` does not come; otherwise it comes once.
   static func begin(
     _ call: ServiceCall,
     _ service: ServiceDirectory.Service,
