@@ -154,12 +154,13 @@ final class FakeExchange: @unchecked Sendable {
   func body(_ text: String, last: Bool) -> gw_status {
     let arena = Arena()
     defer { arena.free() }
-    return route.handler.body!(route.user, state, handle, arena.bytes(text), last ? 1 : 0)
+    return route.handler.body?(route.user, state, handle, arena.bytes(text), last ? 1 : 0)
+      ?? GW_E_UNSUPPORTED
   }
 
-  func cancel(_ reason: Int32) { route.handler.cancel!(route.user, state, handle, reason) }
-  func writable() { route.handler.writable!(route.user, state, handle) }
-  func end() { route.handler.end!(route.user, state, handle) }
+  func cancel(_ reason: Int32) { route.handler.cancel?(route.user, state, handle, reason) }
+  func writable() { route.handler.writable?(route.user, state, handle) }
+  func end() { route.handler.end?(route.user, state, handle) }
 }
 
 /// Memory that is overwritten when it is freed, so that a span kept too long shows.

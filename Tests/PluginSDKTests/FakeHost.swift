@@ -53,7 +53,9 @@ final class FakeHost: @unchecked Sendable {
   }
 
   static func from(_ context: gw_context) -> FakeHost {
-    let pointer = UnsafeRawPointer(bitPattern: UInt(context.v))!
+    guard let pointer = UnsafeRawPointer(bitPattern: UInt(context.v)) else {
+      preconditionFailure("a table was called without its context")
+    }
     return Unmanaged<FakeHost>.fromOpaque(pointer).takeUnretainedValue()
   }
 

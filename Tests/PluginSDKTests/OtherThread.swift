@@ -11,7 +11,7 @@ final class OtherThread: @unchecked Sendable {
       &thread,
       nil,
       { box in
-        Unmanaged<OtherThread>.fromOpaque(box!).takeRetainedValue().work()
+        if let box { Unmanaged<OtherThread>.fromOpaque(box).takeRetainedValue().work() }
         return nil
       },
       Unmanaged.passRetained(self).toOpaque()
