@@ -26,6 +26,13 @@ struct CredentialHash {
         hash = Self.fold(low ^ second, high ^ hash)
         offset += 16
       }
+      if count >= 16 {
+        // The last 16 bytes, some of them for the second time.
+        let low = unsafe start.loadUnaligned(fromByteOffset: count - 16, as: UInt64.self)
+        let high = unsafe start.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self)
+        hash = Self.fold(low ^ second, high ^ hash)
+        return
+      }
       var low: UInt64 = 0
       var high: UInt64 = 0
       while offset < count {

@@ -79,7 +79,7 @@ final class SlidingWindow: RateWindow {
 /// A bucket leaves when all of it is older than the window. Sixty would not do: the oldest would
 /// leave while its last requests are younger than that, and a caller who bursts at the end of one
 /// bucket could go over the limit within one window's length.
-struct RateBuckets {
+struct RateBuckets: ~Copyable {
   static let count: Int64 = 61
 
   /// By bucket number modulo 64: of 64 slots, those outside the window hold 0.
@@ -114,7 +114,9 @@ struct RateBuckets {
   ///
   /// With fewer requests than `limit` that is when the oldest leaves; else, when enough have left
   /// for a request to be allowed (a caller's limit shrinks when it comes with a lower tier).
-  func room(below limit: Int) -> Int64 {
+  ///
+  /// Mutating although it changes nothing: a borrow copies all buckets (measured, Swift 6.3).
+  mutating func room(below limit: Int) -> Int64 {
     var bucket = oldest
     var left = total - Int(counts[Self.slot(bucket)])
     while left >= limit, bucket < newest {

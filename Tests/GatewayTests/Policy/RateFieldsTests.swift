@@ -49,6 +49,36 @@ struct RateFieldsTests {
     )
   }
 
+  @Test(arguments: [0, 9, 10, 99, 100, 101, 999, 1000, 123_456_789, 1_000_000_000])
+  func `numbers are written whole`(_ number: Int) {
+    let decision = RateDecision(
+      isAllowed: false,
+      window: .minute,
+      limit: 200,
+      remaining: number,
+      resetSeconds: number
+    )
+    #expect(
+      fields(decision, premium).suffix(4) == [
+        "X-RateLimit-Remaining: \(number)", "X-RateLimit-Reset: \(1_700_000_000 + number)",
+        "RateLimit: \"minute\";r=\(number);t=\(number)", "Retry-After: \(number)",
+      ]
+    )
+  }
+
+  @Test func `the longest numbers there are have room`() {
+    var bytes: [UInt8] = []
+    let decision = RateDecision(
+      isAllowed: false,
+      window: .hour,
+      limit: 1,
+      remaining: .max,
+      resetSeconds: 3660
+    )
+    RateFields.append(decision, premium, unixTime: .max - 3660, to: &bytes)
+    #expect(String(decoding: bytes, as: UTF8.self).contains("r=\(Int.max);t=3660"))
+  }
+
   @Test func `an unlimited tier is only named`() {
     let free = RateTier(Tier(name: "bench", perMinute: 0, perHour: 0))
     #expect(fields(.unlimited, free) == ["X-RateLimit-Tier: bench"])
