@@ -51,8 +51,9 @@ public enum ByteRange: Equatable, Sendable {
     }
   }
 
-  /// A number of digits; `nil` when there is none. Beyond 63 bits it stays at the largest value,
-  /// which no body reaches.
+  /// A number of digits; `nil` when there is none.
+  ///
+  /// Beyond 63 bits it stays at the largest value, which no body reaches.
   private static func number(_ bytes: Span<UInt8>, _ index: inout Int, end: Int) -> Int64? {
     let start = index
     var value: Int64 = 0

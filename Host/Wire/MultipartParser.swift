@@ -55,8 +55,10 @@ public struct MultipartParser: Sendable {
 
   private let maxHeaderBytes: Int
   private let maxParts: Int
-  /// Line end, two dashes and the boundary. A CR stands only at its front, so that after a mismatch
-  /// the search can start over at the byte that did not match.
+  /// Line end, two dashes and the boundary.
+  ///
+  /// A CR stands only at its front, so that after a mismatch the search can start over at the byte
+  /// that did not match.
   private let delimiter: [UInt8]
   private var phase = Phase.preamble
   /// Bytes of the delimiter that the last bytes were equal to; at the start of the body its line
