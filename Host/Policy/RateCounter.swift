@@ -43,6 +43,8 @@ package struct RateDecision: Sendable, Equatable {
 
 /// Names under which callers are counted.
 package enum RateKey {
+  static func isAddress(_ key: String) -> Bool { key.utf8.first == UInt8(ascii: "a") }
+
   /// A caller known by token or API key; both count together, so that keys do not multiply a quota.
   package static func subject(_ subject: String) -> String { "s:" + subject }
 

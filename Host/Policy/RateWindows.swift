@@ -3,7 +3,8 @@ import Synchronization
 /// The windows of all callers, in memory.
 ///
 /// Counts are exact over all threads, and gone when the process ends. Of more callers than there is
-/// room for, those idle longest are forgotten, with their counts.
+/// room for, those idle longest are forgotten, with their counts. Addresses and subjects have half
+/// of the room each: whoever commands many addresses crowds out addresses, never a user's count.
 package final class RateWindows: RateCounter {
   /// A part of the callers, chosen by the hash of their key, with its own lock.
   private final class Shard: Sendable {
@@ -16,6 +17,7 @@ package final class RateWindows: RateCounter {
   /// Makes an empty store.
   ///
   /// - Parameter callers: How many to remember at most, at least 1; each takes about 700 bytes.
+  ///   Fewer than 32 share one room.
   package init(callers: Int) {
     precondition(callers > 0, "no room for any caller")
     // Few callers get few shards: shards fill unevenly, and each must have some room.
@@ -51,7 +53,10 @@ package final class RateWindows: RateCounter {
   }
 
   private func shard(of key: String) -> Shard {
-    shards[Int(truncatingIfNeeded: UInt(bitPattern: key.hashValue) & UInt(shards.count - 1))]
+    let hash = Int(truncatingIfNeeded: UInt(bitPattern: key.hashValue) >> 1)
+    guard shards.count > 1 else { return shards[0] }
+    let half = shards.count / 2
+    return shards[(hash & (half - 1)) + (RateKey.isAddress(key) ? half : 0)]
   }
 
   private func insert(_ window: SlidingWindow, into windows: inout [String: SlidingWindow]) {

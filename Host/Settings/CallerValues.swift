@@ -39,7 +39,7 @@ extension SettingsValue {
     }
     let refusal = Refusal(
       remedy: "write origins as scheme://host or scheme://host:port with commas between, "
-        + "without path or final slash; \(item.debugDescription) is none"
+        + "without path or final slash; \(quoted(item)) is none"
     )
     let parts = item.lowercased().split(separator: "://", omittingEmptySubsequences: false)
     guard parts.count == 2, let first = parts[0].utf8.first, !isDigit(first),
@@ -81,7 +81,7 @@ extension SettingsValue {
       guard parts.count == 3, isWord(parts[0], atMost: 32) else {
         throw Refusal(
           remedy: "write name:per_minute:per_hour with commas between, the name in at most "
-            + "32 letters, digits, - or _; \(item.debugDescription) is none"
+            + "32 letters, digits, - or _; \(quoted(item)) is none"
         )
       }
       guard seen.insert(parts[0]).inserted else {
@@ -92,7 +92,7 @@ extension SettingsValue {
         do throws(Refusal) {
           limits.append(try number(part, 0...1_000_000_000))
         } catch {
-          throw Refusal(remedy: "in \(item.debugDescription) \(error.remedy)")
+          throw Refusal(remedy: "in \(quoted(item)) \(error.remedy)")
         }
       }
       let tier = Tier(name: parts[0], perMinute: limits[0], perHour: limits[1])

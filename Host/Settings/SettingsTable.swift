@@ -154,7 +154,7 @@ package enum SettingsTable {
       default: "(none)",
       "Further or other tiers as `name:per_minute:per_hour,…`; 0 is unlimited. Built in: "
         + Tier.standardTiers.map { "`\($0.name):\($0.perMinute):\($0.perHour)`" }
-        .joined(separator: ", ") + "."
+        .joined(separator: ", ") + ". A token that names another is `standard`."
     ) { value, settings throws(SettingsVariable.Refusal) in
       settings.tiers = try SettingsValue.tiers(value, replacing: settings.tiers)
     }

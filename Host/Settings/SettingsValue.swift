@@ -77,6 +77,11 @@ package enum SettingsValue {
     text.split(separator: ",", omittingEmptySubsequences: false).map { String(trimmed($0)) }
   }
 
+  /// A piece of a value as a message may show it: escaped, and not longer than a line.
+  static func quoted(_ text: String) -> String {
+    String(text.prefix(60)).debugDescription + (text.count > 60 ? "…" : "")
+  }
+
   static func trimmed(_ text: Substring) -> Substring {
     var rest = text
     while let first = rest.first, first == " " || first == "\t" { rest.removeFirst() }
