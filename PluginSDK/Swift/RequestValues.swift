@@ -48,11 +48,12 @@ extension Request {
   ) throws(Failure) -> Value {
     var members: [JSON.Member] = []
     var repeated: [FieldError] = []
-    for (name, value) in query {
+    for parameter in try query() {
+      let name = parameter.name
       if members.contains(where: { $0.name == name }) {
         repeated.append(FieldError(field: name, reason: "is given more than once in the query"))
       } else {
-        members.append(.init(name: name, value: .string(value)))
+        members.append(.init(name: name, value: .string(parameter.value)))
       }
     }
     var fields = Fields(.object(members), path: "", isText: true)
@@ -63,36 +64,23 @@ extension Request {
   }
 
   /// Names and values of the query in order, decoded; `+` is a space.
-  public var query: [(name: String, value: String)] {
-    rawQuery.utf8.split(separator: UInt8(ascii: "&")).map { item in
-      let parts = item.split(
-        separator: UInt8(ascii: "="),
-        maxSplits: 1,
-        omittingEmptySubsequences: false
-      )
-      let value = parts.count > 1 ? Self.decoded(parts[1]) : ""
-      return (Self.decoded(parts[0]), value)
+  ///
+  /// - Returns: At most 256; a name may stand more than once.
+  /// - Throws: 422 `VALIDATION_ERROR` when an escape is broken, or there are more.
+  public func query() throws(Failure) -> [QueryString.Parameter] {
+    do throws(QueryError) {
+      return try QueryString.parse(Array(rawQuery.utf8).span).parameters
+    } catch {
+      throw .validation([FieldError(field: "query", reason: error.message)])
     }
   }
 
-  /// The first value of a name of the query, decoded; `nil` when absent.
-  public func query(_ name: String) -> String? { query.first { $0.name == name }?.value }
-
-  private static func decoded(_ text: Substring.UTF8View) -> String {
-    var bytes: [UInt8] = []
-    var rest = text[...]
-    while let byte = rest.popFirst() {
-      let digits = rest.prefix(2)
-      if byte == UInt8(ascii: "%"), digits.count == 2,
-        digits.allSatisfy({ $0 != 0x2B && $0 != 0x2D }),
-        let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
-      {
-        bytes.append(value)
-        rest = rest.dropFirst(2)
-      } else {
-        bytes.append(byte == UInt8(ascii: "+") ? UInt8(ascii: " ") : byte)
-      }
-    }
-    return String(decoding: bytes, as: UTF8.self)
+  /// The first value of a name of the query, decoded.
+  ///
+  /// - Parameter name: As sent, decoded.
+  /// - Returns: The value; `nil` when absent.
+  /// - Throws: 422 `VALIDATION_ERROR` when the query cannot be read.
+  public func query(_ name: String) throws(Failure) -> String? {
+    try query().first { $0.name == name }?.value
   }
 }

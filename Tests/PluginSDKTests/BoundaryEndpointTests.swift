@@ -73,7 +73,7 @@ struct BoundaryEndpointTests {
           request.caller.subject, request.caller.tier, "\(request.caller.isAuthenticated)",
           "\(request.caller.hasSecondFactor)", "\(request.caller.may(.write))",
           "\(request.caller.may(.admin))", request.id, request.traceID, request.peer,
-          "\(request.deadline)", request.query("q") ?? "", "\(request.isCancelled)",
+          "\(request.deadline)", try request.query("q") ?? "", "\(request.isCancelled)",
           "\(request.announcedLength ?? 0)",
         ]
         seen.withLock { $0 = all }
