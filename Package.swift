@@ -114,7 +114,7 @@ let package = Package(
       path: "Tests/PluginSDKTests", swiftSettings: tested),
     .testTarget(
       name: "UtilitiesTests", dependencies: ["Utilities", "GatewayPlugin", "Wire"],
-      path: "Tests/UtilitiesTests", swiftSettings: tested),
+      path: "Tests/UtilitiesTests", exclude: ["Documents"], swiftSettings: tested),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,4 +1,5 @@
-/// JSON and JSON Lines: each value becomes a record with its path, `servers[0].port: 8000`.
+/// JSON and JSON Lines: each object becomes a record of its path and its plain members,
+/// `servers[0] name: alpha; port: 8000`; so does a plain value outside of objects.
 ///
 /// A walker instead of a tree, so that a document of any size takes constant memory.
 package enum JSONExtractor {
@@ -11,23 +12,28 @@ package enum JSONExtractor {
   /// Levels of nesting followed.
   package static let maxDepth = 64
 
-  /// Gives every value to `emit`.
+  /// Gives every object and plain value to `emit`.
   ///
   /// - Parameters:
   ///   - bytes: One JSON value, or several separated by white space.
-  ///   - emit: Takes each value with its path.
+  ///   - emit: Takes each with its path.
   /// - Throws: `malformed` at the first byte that is not JSON; what came before has been given.
   package static func extract(_ bytes: Span<UInt8>, _ emit: BlockSink) throws(Failure) {
     var walker = JSONWalker()
     walker.skipSpace(bytes)
     while walker.at < bytes.count {
-      try walker.value(bytes, path: "", depth: 0, emit)
+      let start = walker.mark()
+      let text = try walker.value(bytes, path: "", depth: 0, emit)
+      try walker.give("", text, start, emit)
       walker.skipSpace(bytes)
     }
   }
 }
 
 private struct JSONWalker {
+  /// Bytes after which a record is given although its object goes on.
+  static let recordBytes = 2 * 1024
+
   private(set) var at = 0
   private var line = 1
 
@@ -38,40 +44,46 @@ private struct JSONWalker {
     }
   }
 
+  /// Reads one value; a plain one is given back as text, all others go to `emit`.
   mutating func value(
     _ bytes: Span<UInt8>,
     path: String,
     depth: Int,
     _ emit: BlockSink
-  ) throws(JSONExtractor.Failure) {
+  ) throws(JSONExtractor.Failure) -> String {
     guard depth <= JSONExtractor.maxDepth else {
       throw .tooDeep(limit: JSONExtractor.maxDepth)
     }
-    let start = at
-    let startLine = line
     switch try peek(bytes) {
-    case UInt8(ascii: "{"): try object(bytes, path: path, depth: depth, emit)
-    case UInt8(ascii: "["): try array(bytes, path: path, depth: depth, emit)
-    case UInt8(ascii: "\""):
-      let text = PlainWords.collapsed(try string(bytes))
-      if text.isEmpty { return }
-      try give(path, text, start, startLine, emit)
+    case UInt8(ascii: "{"):
+      try object(bytes, path: path, depth: depth, emit)
+      return ""
+    case UInt8(ascii: "["): return try array(bytes, path: path, depth: depth, emit)
+    case UInt8(ascii: "\""): return PlainWords.collapsed(try string(bytes))
     default:
       let text = try scalar(bytes)
-      if text != "null" { try give(path, text, start, startLine, emit) }
+      return text == "null" ? "" : text
     }
   }
 
-  private func give(
+  /// Where a record begins.
+  struct Mark {
+    var at: Int
+    var line: Int
+  }
+
+  func mark() -> Mark { Mark(at: at, line: line) }
+
+  func give(
     _ path: String,
     _ text: String,
-    _ start: Int,
-    _ startLine: Int,
+    _ start: Mark,
     _ emit: BlockSink
   ) throws(JSONExtractor.Failure) {
-    let whole = path.isEmpty ? text : "\(path): \(text)"
+    guard !text.isEmpty else { return }
+    let whole = path.isEmpty ? text : "\(path) \(text)"
     do {
-      try emit(Block(.record, whole, start: start, end: at, line: startLine))
+      try emit(Block(.record, whole, start: start.at, end: at, line: start.line))
     } catch { throw .storage(error) }
   }
 
@@ -81,6 +93,8 @@ private struct JSONWalker {
     depth: Int,
     _ emit: BlockSink
   ) throws(JSONExtractor.Failure) {
+    var start = mark()
+    var members = ""
     at += 1
     skipSpace(bytes)
     if try peek(bytes) == UInt8(ascii: "}") {
@@ -93,28 +107,44 @@ private struct JSONWalker {
       skipSpace(bytes)
       try take(UInt8(ascii: ":"), bytes)
       let inner = path.isEmpty ? name : "\(path).\(name)"
-      try value(bytes, path: inner, depth: depth + 1, emit)
-      if try closes(UInt8(ascii: "}"), bytes) { return }
+      let text = try value(bytes, path: inner, depth: depth + 1, emit)
+      if !text.isEmpty { members += members.isEmpty ? "\(name): \(text)" : "; \(name): \(text)" }
+      if members.utf8.count > Self.recordBytes {
+        try give(path, members, start, emit)
+        members = ""
+        start = mark()
+      }
+      if try closes(UInt8(ascii: "}"), bytes) { break }
     }
+    try give(path, members, start, emit)
   }
 
+  /// Plain elements are given back as one text, as far as they are few.
   private mutating func array(
     _ bytes: Span<UInt8>,
     path: String,
     depth: Int,
     _ emit: BlockSink
-  ) throws(JSONExtractor.Failure) {
+  ) throws(JSONExtractor.Failure) -> String {
+    var start = mark()
+    var elements = ""
     at += 1
     skipSpace(bytes)
     if try peek(bytes) == UInt8(ascii: "]") {
       at += 1
-      return
+      return ""
     }
     var index = 0
     while true {
-      try value(bytes, path: "\(path)[\(index)]", depth: depth + 1, emit)
+      let text = try value(bytes, path: "\(path)[\(index)]", depth: depth + 1, emit)
+      if !text.isEmpty { elements += elements.isEmpty ? text : ", \(text)" }
+      if elements.utf8.count > Self.recordBytes {
+        try give(path, elements, start, emit)
+        elements = ""
+        start = mark()
+      }
       index += 1
-      if try closes(UInt8(ascii: "]"), bytes) { return }
+      if try closes(UInt8(ascii: "]"), bytes) { return elements }
     }
   }
 

@@ -83,13 +83,18 @@ struct AnswerComposer {
   }
 
   private func joined(_ chosen: [Candidate]) -> (numbered: String, plain: String) {
-    var numbered: [String] = []
+    var numbered = ""
+    var plain = ""
     for (index, sentence) in chosen.enumerated() {
-      let isLastOfSource =
-        index + 1 == chosen.count || chosen[index + 1].source != sentence.source
-      numbered.append(isLastOfSource ? "\(sentence.text) [\(sentence.source + 1)]" : sentence.text)
+      let next = index + 1 < chosen.count ? chosen[index + 1] : nil
+      let isLastOfSource = next?.source != sentence.source
+      // What does not end as a sentence (a row, an item) ends its line.
+      let endsLine = isLastOfSource || !".!?…".contains(sentence.text.last ?? " ")
+      let end = next == nil ? "" : endsLine ? "\n" : " "
+      plain += sentence.text + end
+      numbered += sentence.text + (isLastOfSource ? " [\(sentence.source + 1)]" : "") + end
     }
-    return (numbered.joined(separator: " "), chosen.map(\.text).joined(separator: " "))
+    return (numbered, plain)
   }
 
   /// At most `limit` bytes of whole words, with an ellipsis where something was left out.

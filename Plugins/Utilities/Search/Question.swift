@@ -12,7 +12,12 @@ package struct Question: Sendable {
 
   package init(_ text: String) {
     let all = Terms.all(in: text)
-    var telling = all.filter { !Terms.stopWords.contains($0.word) }
+    var telling: [Terms.Term] = []
+    for (index, term) in all.enumerated() where !Terms.stopWords.contains(term.word) {
+      // "How long …" asks; "a long rope" tells.
+      let asks = index > 0 && all[index - 1].word == "how" && Terms.measures.contains(term.word)
+      if !asks { telling.append(term) }
+    }
     // A question of nothing but small words ("to be or not to be") is asked with them.
     if telling.isEmpty { telling = all }
     var seen: Set<String> = []
@@ -30,8 +35,12 @@ package struct Question: Sendable {
   /// Every word is made of letters and digits and stands in quotation marks, so that nothing a
   /// client writes is an operator.
   static func expression(_ terms: [Terms.Term], allOf: Bool, beginnings: Bool = false) -> String {
-    terms.map { quoted($0.word) + (beginnings && $0.word.utf8.count >= 4 ? "*" : "") }
-      .joined(separator: allOf ? " AND " : " OR ")
+    terms.map { term in
+      let forms = Inflections.forms(of: term.word)
+        .map { quoted($0) + (beginnings && $0.utf8.count >= 4 ? "*" : "") }
+      return forms.count == 1 ? forms[0] : "(\(forms.joined(separator: " OR ")))"
+    }
+    .joined(separator: allOf ? " AND " : " OR ")
   }
 
   static func quoted(_ word: String) -> String { "\"\(word)\"" }

@@ -4,6 +4,7 @@ package enum Terms {
   package struct Term: Sendable, Hashable {
     /// Lower case, without accents.
     package var word: String
+    /// Of the word, or of the base form of an irregular one.
     package var stem: String
   }
 
@@ -13,10 +14,9 @@ package enum Terms {
     var word: [UInt8] = []
     func finish() {
       guard !word.isEmpty else { return }
-      let stem = Porter.stem(word)
-      terms.append(
-        Term(
-          word: String(decoding: word, as: UTF8.self), stem: String(decoding: stem, as: UTF8.self)))
+      let text = String(decoding: word, as: UTF8.self)
+      let stem = Inflections.base(of: text).map { Porter.stem(Array($0.utf8)) } ?? Porter.stem(word)
+      terms.append(Term(word: text, stem: String(decoding: stem, as: UTF8.self)))
       word.removeAll(keepingCapacity: true)
     }
     for scalar in text.unicodeScalars {
@@ -66,6 +66,12 @@ package enum Terms {
     ("aaaaaa?ceeeeiiii" + "?nooooo??uuuuy?y" + "aaaaaaccccccccdd" + "??eeeeeeeeeegggg"
       + "gggghh??iiiiiiii" + "i???jjkk?llllll?" + "???nnnnnn???oooo" + "oo??rrrrrrssssss"
       + "sstttt??uuuuuuuu" + "uuuuwwyyyzzzzzz?").utf8)
+
+  /// What `how` asks for.
+  static let measures: Set<String> = [
+    "big", "deep", "far", "fast", "heavy", "high", "large", "long", "old", "often", "soon", "tall",
+    "wide",
+  ]
 
   /// Words that a question is put with and that say nothing of its subject.
   package static let stopWords: Set<String> = Set(

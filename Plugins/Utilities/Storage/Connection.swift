@@ -58,7 +58,7 @@ package enum SQLValue: Sendable, Equatable {
       throw .cannotOpen(path: path, reason: reason)
     }
     var connection = unsafe Connection(adopting: handle)
-    try connection.script("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;")
+    try connection.script("PRAGMA foreign_keys = ON;")
     // FULL: what a client was told is stored survives the machine losing power.
     if !readOnly {
       try connection.script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
