@@ -141,3 +141,16 @@ package final class ControlSocket: Sendable {
     return true
   }
 }
+
+extension ControlSocket.Failure: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .inUse(let path): "another gateway uses \(path); give this one a DATA_DIR of its own"
+    case .notRunning(let path):
+      "no gateway is running here (nobody listens at \(path)); start it, or set DATA_DIR to its data directory"
+    case .system(let error): "the control socket failed: \(error)"
+    case .badAnswer:
+      "the gateway gave no answer that this command understands; are both of one version?"
+    }
+  }
+}

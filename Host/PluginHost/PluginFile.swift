@@ -100,28 +100,18 @@ package struct PluginFile: Sendable, Equatable {
     return ["lib\(library).so", "\(library).so", library].map { "\(directory)/\($0)" }
   }
 
-  /// The files of `directory` that the gateway loads, in order of name; others are left alone.
+  /// The files of `directory` that the gateway loads, in order of name.
   ///
-  /// - Parameters:
-  ///   - directory: Need not exist: then there are none.
-  ///   - log: Told of each file that is passed over.
+  /// Backups, hidden files and notes are passed over. A file that is meant and has no number is among them, so that
+  /// reading it says what is wrong with its name.
+  ///
+  /// - Parameter directory: The plugins directory.
   /// - Returns: Their paths.
-  package static func paths(in directory: String, log: Log) -> [String] {
-    let names: [String]
-    do {
-      names = try Directory.list(directory)
-    } catch {
-      log.write(.warning, "no plugins directory", [("path", directory), ("error", "\(error)")])
-      return []
-    }
-    return names.compactMap { name in
-      // Backups, hidden files and notes are not meant; a file that is and has no number is refused by name later.
-      guard !name.hasPrefix("."), name.hasSuffix(".json") || name.hasSuffix(".jsonc") else {
-        log.write(.debug, "passed over in the plugins directory", [("file", name)])
-        return nil
-      }
-      return "\(directory)/\(name)"
-    }
+  /// - Throws: `SystemError` when the directory cannot be read.
+  package static func paths(in directory: String) throws(SystemError) -> [String] {
+    try Directory.list(directory)
+      .filter { !$0.hasPrefix(".") && ($0.hasSuffix(".json") || $0.hasSuffix(".jsonc")) }
+      .map { "\(directory)/\($0)" }
   }
 
   private mutating func take(_ member: SettingsDocument.Member) throws(PluginFileError) {

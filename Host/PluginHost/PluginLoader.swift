@@ -164,7 +164,7 @@ final class PluginLoader: Sendable {
     PluginFileError(file: file.path, position: file.libraryPosition, fault: .load(reason))
   }
 
-  private static func besideTheBinary() -> String {
+  static func besideTheBinary() -> String {
     let text = Directory.absolute("/proc/self/exe") ?? ""
     guard let slash = text.lastIndex(of: "/") else { return "." }
     return String(text[..<slash])

@@ -71,7 +71,14 @@ package final class PluginRegistry: Sendable {
 
   /// Loads every file of the plugins directory, in order of name; one that fails does not stop the others.
   package func loadAll() -> [PluginReport] {
-    let files = PluginFile.paths(in: settings.pluginsDirectory, log: log)
+    let directory = settings.pluginsDirectory
+    let files: [String]
+    do {
+      files = try PluginFile.paths(in: directory)
+    } catch {
+      log.write(.warning, "no plugins directory", [("path", directory), ("error", "\(error)")])
+      files = []
+    }
     let verdicts = probeAll(files)
     for (path, verdict) in zip(files, verdicts) {
       let start = MonotonicClock.now
@@ -117,6 +124,17 @@ package final class PluginRegistry: Sendable {
   /// - Throws: `PluginFileError` with the first fault.
   package func check(_ path: String) throws(PluginFileError) -> PluginReport {
     try loader.check(try PluginFile(path: path))
+  }
+
+  /// Answers one request of the control socket.
+  ///
+  /// - Parameter request: An object whose `verb` says what is wanted: `plugins`.
+  /// - Returns: An object with the answer, or with `error`.
+  package func answer(_ request: JSON) -> JSON {
+    switch request["verb"]?.asString {
+    case "plugins": ["plugins": describe()]
+    default: ["error": "this gateway knows the verb \"plugins\" only"]
+    }
   }
 
   /// All plugins as JSON, for operators.

@@ -1,0 +1,61 @@
+import CLinux
+import Glibc
+
+/// The child's part of a probe.
+package enum ProbeChild {
+  /// Tries one plugin and writes the verdict for the parent.
+  ///
+  /// - Parameters:
+  ///   - arguments: File, library directory, temporary data directory.
+  ///   - environment: For the limits.
+  /// - Returns: The exit status: 0 when the plugin passed, 1 when not, 2 when called by hand.
+  package static func run(_ arguments: [String], environment: [String: String]) -> Int32 {
+    guard arguments.count == 3, fcntl(PluginProbe.reportDescriptor, F_GETFD) >= 0 else { return 2 }
+    linux_live_with_parent()
+    let output = PluginProbe.reportDescriptor
+    // A grandchild must not keep the parent waiting for the end of the verdict.
+    _ = fcntl(output, F_SETFD, FD_CLOEXEC)
+    let verdict = check(arguments[0], libraries: arguments[1], data: arguments[2], environment)
+    let bytes = PluginProbe.encode(verdict)
+    guard (try? Directory.writeAll(output, bytes[...])) != nil, case .passed = verdict else {
+      return 1
+    }
+    return 0
+  }
+
+  private static func check(
+    _ file: String,
+    libraries: String,
+    data: String,
+    _ environment: [String: String]
+  ) -> PluginProbe.Verdict {
+    // Only the limits count here; what is wrong with other settings is said by whoever reads them.
+    var settings = (try? Settings.read(environment)) ?? Settings()
+    settings.dataDirectory = data
+    settings.libraryDirectory = libraries
+    let server = NoServer()
+    do {
+      // The plugin's own lines go nowhere: the parent shows them when it loads the plugin itself.
+      let writer = try LogWriter(output: STDOUT_FILENO)
+      let log = Log(writer: writer, level: .error, format: .text)
+      let pool = try WorkerPool(
+        threads: settings.limits.poolThreads,
+        queue: settings.limits.poolQueue
+      )
+      let registry = try PluginRegistry(
+        settings: settings,
+        log: log,
+        sink: server,
+        outlet: server,
+        pool: pool,
+        metrics: MetricsRegistry(),
+        health: HealthBoard()
+      )
+      return .passed(try registry.check(file))
+    } catch let error as PluginFileError {
+      return .failed(error)
+    } catch {
+      return .failed(PluginFileError(file: file, position: nil, fault: .load("\(error)")))
+    }
+  }
+}
