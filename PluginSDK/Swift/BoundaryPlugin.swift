@@ -19,7 +19,7 @@ extension Plugin {
 
 /// The plugin types of this image.
 ///
-/// A library has one; a test bundle links several.
+/// A library has one; a test bundle links several, at most 8.
 ///
 /// `create` is told nothing that says which type is meant, so each type has a function of its own.
 @safe private struct Library: @unchecked Sendable {
