@@ -65,33 +65,21 @@ package enum ASCII {
     return mask &>> UInt64(byte & 0x3F) & 1 != 0
   }
 
-  /// Eight bytes from `offset`, the first one lowest.
-  @inline(__always)
-  static func loadWord(_ bytes: Span<UInt8>, at offset: Int) -> UInt64 {
-    // The call checks its bounds; what makes it unsafe for other types, invalid bit patterns, does
-    // not exist for an integer.
-    unsafe UInt64(
-      littleEndian: bytes.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
-    )
-  }
-
-  /// Whether each of eight bytes is SP, visible ASCII or obs-text.
-  @inline(__always)
-  static func isFieldContent(word: UInt64) -> Bool {
-    let ones: UInt64 = 0x0101_0101_0101_0101
-    let high: UInt64 = 0x8080_8080_8080_8080
-    let isControl = (word &- 0x20 &* ones) & ~word
-    let delete = word ^ (0x7F &* ones)
-    return (isControl | ((delete &- ones) & ~delete)) & high == 0
-  }
-
   /// Whether `bytes[range]` is `text`, which is given in small letters, in any case of letters.
-  package static func isEqual(_ bytes: Span<UInt8>, _ range: Range<Int>, _ text: String) -> Bool {
-    guard range.count == text.utf8.count else { return false }
-    var index = range.lowerBound
-    for letter in text.utf8 {
-      guard lowercased(bytes[index]) == letter else { return false }
-      index += 1
+  package static func isEqual(
+    _ bytes: Span<UInt8>,
+    _ range: Range<Int>,
+    _ text: StaticString
+  ) -> Bool {
+    let count = text.utf8CodeUnitCount
+    guard range.count == count else { return false }
+    var index = 0
+    while index < count {
+      // A literal's bytes are constants of the program, and `index` stays below their count. A
+      // `String` would cost 40 instructions per letter here.
+      let letter = unsafe text.utf8Start[index]
+      guard lowercased(bytes[range.lowerBound &+ index]) == letter else { return false }
+      index &+= 1
     }
     return true
   }

@@ -50,9 +50,16 @@ public enum JSON: Sendable, Equatable {
   public var asInteger: Int64? {
     switch self {
     case .integer(let value): value
-    case .number(let value): Int64(exactly: value)
+    case .number(let value): Self.whole(value)
     default: nil
     }
+  }
+
+  /// Not `Int64(exactly:)`, which calls the C mathematics library; this module links nothing.
+  private static func whole(_ value: Double) -> Int64? {
+    guard value >= -0x1p63, value < 0x1p63 else { return nil }
+    let integer = Int64(value)
+    return Double(integer) == value ? integer : nil
   }
 
   /// The number, or `nil` when this is none.

@@ -35,10 +35,11 @@ package enum KnownField: UInt8, CaseIterable, Sendable {
   ///   - bytes: What holds the name.
   ///   - start: The first byte of the name.
   ///   - end: The byte after the name.
-  ///   - last: The last eight bytes of the name, the final one lowest; zero above a short name.
   /// - Returns: The field, or `other`.
   @inline(__always)
-  static func match(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, last: UInt64) -> KnownField {
+  static func match(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> KnownField {
+    guard end &- start <= 29, end > start else { return .other }
+    let last = lastWord(bytes, start, end)
     let tail = last | caseBits
     switch end &- start {
     case 4:
@@ -133,8 +134,21 @@ package enum KnownField: UInt8, CaseIterable, Sendable {
 
   private static var caseBits: UInt64 { 0x2020_2020_2020_2020 }
 
+  /// The last eight bytes of the name, the final one lowest; zero above a short name.
+  @inline(__always)
+  private static func lastWord(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> UInt64 {
+    if end &- start >= 8 { return ByteWord(bytes, at: end &- 8).asWritten }
+    let unused = 8 &- (end &- start)
+    if start &+ 8 <= bytes.count {
+      return ByteWord(bytes, at: start).asWritten &>> UInt64(truncatingIfNeeded: unused &* 8)
+    }
+    var last: UInt64 = 0
+    for index in start..<end { last = last &<< 8 | UInt64(bytes[index]) }
+    return last
+  }
+
   @inline(__always)
   private static func word(_ bytes: Span<UInt8>, _ offset: Int) -> UInt64 {
-    ASCII.loadWord(bytes, at: offset).byteSwapped | caseBits
+    ByteWord(bytes, at: offset).asWritten | caseBits
   }
 }

@@ -184,11 +184,9 @@ public struct MultipartParser: Sendable {
   }
 
   private static func skipToCarriageReturn(_ bytes: Span<UInt8>, _ offset: inout Int) {
-    let ones: UInt64 = 0x0101_0101_0101_0101
-    while offset + 8 <= bytes.count {
-      let difference = ASCII.loadWord(bytes, at: offset) ^ (0x0D &* ones)
-      guard (difference &- ones) & ~difference & (0x80 &* ones) == 0 else { break }
-      offset += 8
+    while offset &+ 8 <= bytes.count {
+      guard ByteWord(bytes, at: offset).marks(of: ASCII.carriageReturn) == 0 else { break }
+      offset &+= 8
     }
     while offset < bytes.count, bytes[offset] != ASCII.carriageReturn { offset += 1 }
   }

@@ -68,23 +68,20 @@ extension RequestHead {
     guard try parseMethod(bytes, &index) else { return false }
 
     let start = index
-    var question = -1
-    while index < bytes.count, ASCII.isTarget(bytes[index]) {
-      if bytes[index] == UInt8(ascii: "?"), question < 0 { question = index }
-      index &+= 1
-    }
+    Self.skipTarget(bytes, &index)
     guard index < bytes.count else { return false }
     guard bytes[index] == 0x20, index > start else {
       throw Self.targetError(bytes[index], isEmpty: index == start)
     }
     targetRange = start..<index
-    queryRange = question < 0 ? nil : (question + 1)..<index
-    pathRange = start..<(question < 0 ? index : question)
+    let question = Self.firstIndex(of: UInt8(ascii: "?"), bytes, targetRange)
+    queryRange = question == index ? nil : (question &+ 1)..<index
+    pathRange = start..<question
     if bytes[start] != UInt8(ascii: "/") { try parseOtherTarget(bytes) }
     index &+= 1
 
     guard bytes.count &- index >= 10 else { return false }
-    switch ASCII.loadWord(bytes, at: index).byteSwapped {
+    switch ByteWord(bytes, at: index).asWritten {
     case 0x4854_5450_2F31_2E31: minorVersion = 1  // HTTP/1.1
     case 0x4854_5450_2F31_2E30: minorVersion = 0  // HTTP/1.0
     default: throw Self.versionError(bytes, index)
@@ -163,7 +160,7 @@ extension RequestHead {
 
   private static func versionError(_ bytes: Span<UInt8>, _ index: Int) -> HeadError {
     let isVersion =
-      ASCII.loadWord(bytes, at: index).byteSwapped >> 24 == 0x48_5454_502F
+      ByteWord(bytes, at: index).asWritten >> 24 == 0x48_5454_502F
       && ASCII.isDigit(bytes[index + 5]) && bytes[index + 6] == UInt8(ascii: ".")
       && ASCII.isDigit(bytes[index + 7])
     return isVersion ? .unsupportedVersion : .malformedVersion
@@ -206,24 +203,20 @@ extension RequestHead {
     _ index: inout Int
   ) throws(HeadError) -> FieldLine? {
     let start = index
-    var last: UInt64 = 0
-    while index < bytes.count, ASCII.isToken(bytes[index]) {
-      last = last &<< 8 | UInt64(bytes[index])
-      index &+= 1
+    let end = firstIndex(of: UInt8(ascii: ":"), bytes, start..<bytes.count)
+    let known = end < bytes.count ? KnownField.match(bytes, start, end) : .other
+    if known == .other {  // the names that are known need no check of their bytes
+      while index < end, ASCII.isToken(bytes[index]) { index &+= 1 }
+      guard index == end, index > start || index == bytes.count else {
+        throw nameError(bytes[index], isEmpty: index == start)
+      }
+      guard index < bytes.count else { return nil }
     }
-    guard index < bytes.count else { return nil }
-    guard bytes[index] == UInt8(ascii: ":"), index > start else {
-      throw nameError(bytes[index], isEmpty: index == start)
-    }
-    let name = start..<index
-    index &+= 1
+    index = end &+ 1
     while index < bytes.count, bytes[index] == 0x20 || bytes[index] == 0x09 { index &+= 1 }
 
     let valueStart = index
-    while index &+ 8 <= bytes.count,
-      ASCII.isFieldContent(word: ASCII.loadWord(bytes, at: index))
-    { index &+= 8 }
-    while index < bytes.count, ASCII.isFieldContent(bytes[index]) { index &+= 1 }
+    skipFieldContent(bytes, &index)
     guard index < bytes.count else { return nil }
     guard bytes[index] == ASCII.carriageReturn else {
       throw bytes[index] == ASCII.lineFeed ? .bareLineFeed : .fieldValueByte(bytes[index])
@@ -232,8 +225,7 @@ extension RequestHead {
     guard bytes[index &+ 1] == ASCII.lineFeed else { throw .bareCarriageReturn }
     let value = ASCII.trimmed(bytes, valueStart..<index)
     index &+= 2
-    let known = KnownField.match(bytes, name.lowerBound, name.upperBound, last: last)
-    return FieldLine(name: name, value: value, known: known)
+    return FieldLine(name: start..<end, value: value, known: known)
   }
 
   private static func nameError(_ byte: UInt8, isEmpty: Bool) -> HeadError {
@@ -244,5 +236,49 @@ extension RequestHead {
     case ASCII.carriageReturn: .missingColon
     default: .fieldNameByte(byte)
     }
+  }
+
+  // MARK: - Scanning
+
+  /// Where `byte` stands first in `range`, or the end of it.
+  @inline(__always)
+  private static func firstIndex(
+    of byte: UInt8,
+    _ bytes: Span<UInt8>,
+    _ range: Range<Int>
+  ) -> Int {
+    var index = range.lowerBound
+    while index &+ 8 <= range.upperBound {
+      let marks = ByteWord(bytes, at: index).marks(of: byte)
+      guard marks == 0 else { return index &+ ByteWord.position(marks) }
+      index &+= 8
+    }
+    while index < range.upperBound, bytes[index] != byte { index &+= 1 }
+    return index
+  }
+
+  @inline(__always)
+  private static func skipTarget(_ bytes: Span<UInt8>, _ index: inout Int) {
+    while index &+ 8 <= bytes.count {
+      let marks = ByteWord(bytes, at: index).nonTargetMarks
+      guard marks == 0 else { return index &+= ByteWord.position(marks) }
+      index &+= 8
+    }
+    while index < bytes.count, ASCII.isTarget(bytes[index]) { index &+= 1 }
+  }
+
+  @inline(__always)
+  private static func skipFieldContent(_ bytes: Span<UInt8>, _ index: inout Int) {
+    while index &+ 8 <= bytes.count {
+      let marks = ByteWord(bytes, at: index).controlMarks
+      guard marks != 0 else {
+        index &+= 8
+        continue
+      }
+      index &+= ByteWord.position(marks)
+      guard bytes[index] == 0x09 else { return }
+      index &+= 1
+    }
+    while index < bytes.count, ASCII.isFieldContent(bytes[index]) { index &+= 1 }
   }
 }

@@ -26,6 +26,9 @@ struct JSONTests {
 
   @Test func `a number without remainder is a whole number`() {
     #expect(JSON.number(100).asInteger == 100)
-    #expect(JSON.number(1e300).asInteger == nil)
+    #expect(JSON.number(-0x1p63).asInteger == .min)
+    for value in [1e300, 0x1p63, -0x1.0000000000001p63, 0.5, .nan, .infinity] {
+      #expect(JSON.number(value).asInteger == nil)
+    }
   }
 }
