@@ -38,7 +38,8 @@ package enum Filename {
   package static func attachment(_ name: String) -> String {
     var plain = ""
     for scalar in name.unicodeScalars {
-      let isSafe = scalar.isASCII && scalar.value >= 0x20 && !"\"\\%\u{7F}".unicodeScalars.contains(scalar)
+      let isSafe =
+        scalar.isASCII && scalar.value >= 0x20 && !"\"\\%\u{7F}".unicodeScalars.contains(scalar)
       plain.unicodeScalars.append(isSafe ? scalar : "_")
     }
     let digits = Array("0123456789ABCDEF".utf8)

@@ -37,23 +37,47 @@ struct QueryEngineTests {
   static let questions = [
     Asked(question: "How long can I keep a book?", file: "handbook.md", words: "kept for 21 days"),
     Asked(question: "What is the fine for late books?", file: "handbook.md", words: "10 cents"),
-    Asked(question: "What do I do when paper is jammed in the printer?", file: "handbook.md",
-      words: "rear flap"),
-    Asked(question: "When does the library close on Thursdays?", file: "handbook.md",
-      words: "Closes: 20:00"),
+    Asked(
+      question: "What do I do when paper is jammed in the printer?",
+      file: "handbook.md",
+      words: "rear flap"
+    ),
+    Asked(
+      question: "When does the library close on Thursdays?",
+      file: "handbook.md",
+      words: "Closes: 20:00"
+    ),
     Asked(question: "Who lets me use the telescope?", file: "handbook.md", words: "Ada Brandt"),
-    Asked(question: "How do I prevent swarming?", file: "beekeeping.html",
-      words: "remove queen cells every nine days"),
-    Asked(question: "How much sugar syrup for winter feeding?", file: "beekeeping.html",
-      words: "15 kg of sugar syrup"),
-    Asked(question: "linden yield kilograms", file: "beekeeping.html",
-      words: "Kilograms per hive: 12"),
-    Asked(question: "When does the tortoise hibernate?", file: "animals.csv",
-      words: "hibernates from November to March"),
-    Asked(question: "Who made the spectrograph?", file: "observatory.json",
-      words: "Fernrohr GmbH"),
-    Asked(question: "How fast does the glacier move?", file: "expedition.txt",
-      words: "60 metres a year"),
+    Asked(
+      question: "How do I prevent swarming?",
+      file: "beekeeping.html",
+      words: "remove queen cells every nine days"
+    ),
+    Asked(
+      question: "How much sugar syrup for winter feeding?",
+      file: "beekeeping.html",
+      words: "15 kg of sugar syrup"
+    ),
+    Asked(
+      question: "linden yield kilograms",
+      file: "beekeeping.html",
+      words: "Kilograms per hive: 12"
+    ),
+    Asked(
+      question: "When does the tortoise hibernate?",
+      file: "animals.csv",
+      words: "hibernates from November to March"
+    ),
+    Asked(
+      question: "Who made the spectrograph?",
+      file: "observatory.json",
+      words: "Fernrohr GmbH"
+    ),
+    Asked(
+      question: "How fast does the glacier move?",
+      file: "expedition.txt",
+      words: "60 metres a year"
+    ),
     Asked(question: "who repaired the compass", file: "expedition.txt", words: "Dr. Halvorsen"),
     Asked(question: "harbour of Tromso", file: "expedition.txt", words: "Tromsø"),
   ]
@@ -66,7 +90,8 @@ struct QueryEngineTests {
         let reply = try Self.ask(documents, asked.question, mode: mode)
         #expect(
           reply.answer.contains(asked.words),
-          "\(mode) \(asked.question): \(reply.answer) \(reply.explanation)")
+          "\(mode) \(asked.question): \(reply.answer) \(reply.explanation)"
+        )
         #expect(reply.sources.first?.hit.filename == asked.file, "\(mode) \(asked.question)")
         #expect(reply.answer.contains("[1]"))
         // The observatory's own text has paths like `instruments[1]`.
@@ -178,7 +203,8 @@ struct QueryEngineTests {
     let folder = Folder()
     let documents = try Self.library(folder)
     let labelled = try documents.add(
-      Array("The telescope was sold.".utf8), "note.txt"
+      Array("The telescope was sold.".utf8),
+      "note.txt"
     ) {
       $0.category = "news"
       $0.tags = ["mill", "roof"]

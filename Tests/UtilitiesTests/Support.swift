@@ -57,7 +57,9 @@ extension Documents {
     textBytes: Int = 1 << 20
   ) throws -> Documents {
     try Documents(
-      directory: folder.path, limits: Extraction.Limits(textBytes: textBytes, pdfSeconds: 20))
+      directory: folder.path,
+      limits: Extraction.Limits(textBytes: textBytes, pdfSeconds: 20)
+    )
   }
 
   /// Stores bytes as an upload would.

@@ -67,7 +67,7 @@ package enum ChildProcess {
     }
     let words = unsafe copied([program] + arguments)
     let environment = unsafe copied(["PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"])
-    defer { for unsafe word in unsafe words + environment { unsafe free(word) } }
+    defer { for unsafeword in unsafe words + environment { unsafe free(word) } }
     let child = unsafe child_start(program, words, environment, &output)
     guard child > 0 else { throw .cannotStart(code: -child) }
     return child

@@ -55,7 +55,10 @@ package enum Extraction {
     case .pdf:
       do {
         outcome.pages = try PDFExtractor.extract(
-          path: blob.path, seconds: limits.pdfSeconds, emit)
+          path: blob.path,
+          seconds: limits.pdfSeconds,
+          emit
+        )
       } catch {
         if case .storage(let error) = error { throw error }
         outcome.reason = error.reason
@@ -83,7 +86,8 @@ package enum Extraction {
         switch error {
         case .storage(let error): throw error
         case .tooDeep(let limit):
-          outcome.reason = "the JSON is nested deeper than \(limit) levels; what came before is indexed"
+          outcome.reason =
+            "the JSON is nested deeper than \(limit) levels; what came before is indexed"
         case .malformed(let offset):
           guard !(outcome.truncated && offset >= bytes.count - 64) else { return }
           outcome.reason = "the JSON is malformed at byte \(offset); what came before is indexed"

@@ -132,7 +132,8 @@ private struct MarkdownReader {
     if title == nil { title = text }
     columns = nil
     try emit(
-      Block(.heading(level: level), text, start: line.start, end: line.end, line: line.number))
+      Block(.heading(level: level), text, start: line.start, end: line.end, line: line.number)
+    )
   }
 
   /// A line that is only `===` (1), `---` (2), or another thematic break (0).

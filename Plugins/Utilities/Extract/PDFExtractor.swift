@@ -43,11 +43,17 @@ package enum PDFExtractor {
       throw .notInstalled
     }
     let limits = ChildProcess.Limits(
-      seconds: seconds, outputBytes: 32 << 20, memoryBytes: 1 << 30)
+      seconds: seconds,
+      outputBytes: 32 << 20,
+      memoryBytes: 1 << 30
+    )
     let text: [UInt8]
     do {
       text = try ChildProcess.output(
-        of: program, ["-q", "-enc", "UTF-8", "-eol", "unix", path, "-"], limits: limits)
+        of: program,
+        ["-q", "-enc", "UTF-8", "-eol", "unix", path, "-"],
+        limits: limits
+      )
     } catch { throw .child(error) }
     do { return try pages(text, emit) } catch { throw .storage(error) }
   }
@@ -61,7 +67,12 @@ package enum PDFExtractor {
       let end = text[start...].firstIndex(of: 0x0C) ?? text.count
       page += 1
       line = try TextExtractor.extract(
-        text.span, range: start..<end, line: line, page: page, emit)
+        text.span,
+        range: start..<end,
+        line: line,
+        page: page,
+        emit
+      )
       start = end + 1
     }
     return page

@@ -15,7 +15,9 @@ package struct TypeSniffer: Sendable {
     }
   }
 
-  package enum Encoding: Sendable, Equatable { case utf8, utf16LittleEndian, utf16BigEndian, latin1 }
+  package enum Encoding: Sendable, Equatable {
+    case utf8, utf16LittleEndian, utf16BigEndian, latin1
+  }
 
   package struct Result: Sendable, Equatable {
     /// The media type it is kept and served under.
@@ -58,20 +60,35 @@ package struct TypeSniffer: Sendable {
         magic.form == .executable && claimsDocument
         && (isDocument(claim) || isDocument(byEnding))
       return Result(
-        contentType: type, claimedType: claim, matches: isVague || claim == type,
-        form: magic.form, encoding: .utf8, isDisguised: isDisguised)
+        contentType: type,
+        claimedType: claim,
+        matches: isVague || claim == type,
+        form: magic.form,
+        encoding: .utf8,
+        isDisguised: isDisguised
+      )
     }
     guard let encoding = textEncoding(prefix, isWhole: isWhole) else {
       let isClaimUsable = claim.map { !isVague && !isTextual($0) && !known.contains($0) } ?? false
       let type = isClaimUsable ? claim ?? unknown : unknown
       return Result(
-        contentType: type, claimedType: claim, matches: isVague || isClaimUsable,
-        form: .binary, encoding: .utf8, isDisguised: false)
+        contentType: type,
+        claimedType: claim,
+        matches: isVague || isClaimUsable,
+        form: .binary,
+        encoding: .utf8,
+        isDisguised: false
+      )
     }
     let type = textType(prefix, claim: isVague ? nil : claim, ending: byEnding)
     return Result(
-      contentType: type, claimedType: claim, matches: isVague || claim == type,
-      form: form(ofText: type), encoding: encoding, isDisguised: false)
+      contentType: type,
+      claimedType: claim,
+      matches: isVague || claim == type,
+      form: form(ofText: type),
+      encoding: encoding,
+      isDisguised: false
+    )
   }
 
   private static let unknown = "application/octet-stream"
@@ -153,7 +170,8 @@ package struct TypeSniffer: Sendable {
         "application/x-sharedlib", "application/x-elf", "application/x-msdownload",
         "application/vnd.microsoft.portable-executable", "application/x-mach-binary",
       ]
-    case "application/gzip": finer = ["application/x-gzip", "application/x-tar", "application/x-gtar"]
+    case "application/gzip":
+      finer = ["application/x-gzip", "application/x-tar", "application/x-gtar"]
     case "application/ogg": finer = ["audio/ogg", "video/ogg"]
     default: return magic.type
     }
@@ -169,10 +187,12 @@ package struct TypeSniffer: Sendable {
   ]
 
   /// Types this sniffer would have recognised, so a claim of them over other bytes is wrong.
-  private static let known = Set([
-    "application/pdf", "image/png", "image/gif", "image/jpeg", "image/webp", "application/zip",
-    "application/gzip", "application/x-executable", "application/json", "application/wasm",
-  ] + zipTypes)
+  private static let known = Set(
+    [
+      "application/pdf", "image/png", "image/gif", "image/jpeg", "image/webp", "application/zip",
+      "application/gzip", "application/x-executable", "application/json", "application/wasm",
+    ] + zipTypes
+  )
 
   private static func isDocument(_ type: String?) -> Bool {
     guard let type else { return false }
@@ -241,7 +261,8 @@ package struct TypeSniffer: Sendable {
   /// Whether the bytes are JSON as far as they go: only an end that came too early is forgiven.
   private static func isJSON(_ bytes: Span<UInt8>, from start: Int) -> Bool {
     do {
-      try JSONExtractor.extract(bytes.extracting(start..<bytes.count)) { (_: Block) throws(StorageError) in
+      try JSONExtractor.extract(bytes.extracting(start..<bytes.count)) {
+        (_: Block) throws(StorageError) in
       }
       return true
     } catch .malformed(let offset) {

@@ -30,8 +30,13 @@ struct AnswerComposer {
         let worth = worth(of: stems, under: text.heading) + 0.5 * text.relevance
         candidates.append(
           Candidate(
-            source: source, order: order, text: Self.shortened(sentence, Self.maxSentenceBytes),
-            stems: Set(stems), worth: worth))
+            source: source,
+            order: order,
+            text: Self.shortened(sentence, Self.maxSentenceBytes),
+            stems: Set(stems),
+            worth: worth
+          )
+        )
       }
     }
     candidates.sort { one, other in

@@ -88,8 +88,15 @@ package struct Chunker: ~Copyable {
     }
     guard let block = first else { return }
     let passage = Passage(
-      ordinal: passages, headings: headings.map(\.text), body: lines.joined(separator: "\n"),
-      words: gathered.words, start: block.start, end: end, line: block.line, page: block.page)
+      ordinal: passages,
+      headings: headings.map(\.text),
+      body: lines.joined(separator: "\n"),
+      words: gathered.words,
+      start: block.start,
+      end: end,
+      line: block.line,
+      page: block.page
+    )
     passages += 1
     words += gathered.words
     first = nil

@@ -11,10 +11,13 @@ enum Inflections {
 
   private static let bases: [String: String] = Dictionary(
     table.flatMap { group in group.map { ($0, group[0]) } },
-    uniquingKeysWith: { first, _ in first })
+    uniquingKeysWith: { first, _ in first }
+  )
 
   private static let groups: [String: [String]] = Dictionary(
-    table.map { ($0[0], $0) }, uniquingKeysWith: { first, _ in first })
+    table.map { ($0[0], $0) },
+    uniquingKeysWith: { first, _ in first }
+  )
 
   /// One line for each group, the base form first; words with a second, unrelated sense (`left`,
   /// `found`, `saw`, `lay`, `bore`, `wound`) are left out of it.

@@ -55,7 +55,9 @@ private struct Stem {
     }
   }
 
-  func hasVowel(before suffix: Int) -> Bool { (0..<(bytes.count - suffix)).contains(where: isVowel) }
+  func hasVowel(before suffix: Int) -> Bool {
+    (0..<(bytes.count - suffix)).contains(where: isVowel)
+  }
 
   /// Porter's m: how often a vowel is followed by a consonant in what stands before the suffix.
   private func measure(before suffix: Int) -> Int {

@@ -59,26 +59,37 @@ package struct QueryEngine: Sendable {
     }
     let asked = try weighted(question.terms, size, request.filter.owner, &connection)
     var ranking = Ranking(
-      asked: asked, added: [], phrases: question.phrases,
-      matchesBeginnings: plan.matchesBeginnings)
+      asked: asked,
+      added: [],
+      phrases: question.phrases,
+      matchesBeginnings: plan.matchesBeginnings
+    )
     let hits = try candidates(question, plan, request.filter, &connection)
     var ranked = rank(hits, ranking, least: plan.leastCoverage)
     if plan.addedTerms > 0, !ranked.isEmpty {
       let added = try feedback(ranked, ranking, plan, size, request.filter.owner, &connection)
       if !added.isEmpty {
         ranking = Ranking(
-          asked: asked, added: added, phrases: question.phrases,
-          matchesBeginnings: plan.matchesBeginnings)
+          asked: asked,
+          added: added,
+          phrases: question.phrases,
+          matchesBeginnings: plan.matchesBeginnings
+        )
         let wider =
           expression(question, plan, allOf: false) + " OR "
           + Question.expression(added.map(\.term), allOf: false)
         let more = try SearchIndex.search(
-          wider, request.filter, limit: plan.candidates, &connection)
+          wider,
+          request.filter,
+          limit: plan.candidates,
+          &connection
+        )
         ranked = rank(hits + more, ranking, least: plan.leastCoverage)
       }
     }
     ranked = Array(
-      ranked.filter { $0.score.relevance >= request.leastRelevance }.prefix(request.maxResults))
+      ranked.filter { $0.score.relevance >= request.leastRelevance }.prefix(request.maxResults)
+    )
     guard !ranked.isEmpty else { return .nothing(because: reason(hits, ranking, plan)) }
     return try reply(ranked, ranking, plan, &connection)
   }
@@ -107,7 +118,10 @@ package struct QueryEngine: Sendable {
 
   private func expression(_ question: Question, _ plan: QueryMode.Plan, allOf: Bool) -> String {
     let words = Question.expression(
-      question.terms, allOf: allOf, beginnings: plan.matchesBeginnings)
+      question.terms,
+      allOf: allOf,
+      beginnings: plan.matchesBeginnings
+    )
     // Phrases and neighbours match nothing more, and bring what holds them to the front.
     let phrases = question.phrases.map {
       Question.quoted($0.map(\.word).joined(separator: " "))
@@ -126,11 +140,19 @@ package struct QueryEngine: Sendable {
   ) throws(StorageError) -> [SearchIndex.Hit] {
     if plan.requiresAll {
       let strict = try SearchIndex.search(
-        expression(question, plan, allOf: true), filter, limit: plan.candidates, &connection)
+        expression(question, plan, allOf: true),
+        filter,
+        limit: plan.candidates,
+        &connection
+      )
       if !strict.isEmpty { return strict }
     }
     return try SearchIndex.search(
-      expression(question, plan, allOf: false), filter, limit: plan.candidates, &connection)
+      expression(question, plan, allOf: false),
+      filter,
+      limit: plan.candidates,
+      &connection
+    )
   }
 
   private func rank(
@@ -210,13 +232,19 @@ package struct QueryEngine: Sendable {
     let answer = composer.compose(texts, sentences: plan.answerSentences)
     let sources = ranked.map {
       Reply.Source(
-        hit: $0.hit, relevance: min(1, $0.score.relevance),
-        excerpt: composer.excerpt(heading: $0.hit.heading, body: $0.hit.passage.body))
+        hit: $0.hit,
+        relevance: min(1, $0.score.relevance),
+        excerpt: composer.excerpt(heading: $0.hit.heading, body: $0.hit.passage.body)
+      )
     }
     let confidence = Confidence(ranked.map(\.score), ranking, plan)
     return Reply(
-      answer: answer.numbered, answerWithoutNumbers: answer.plain, sources: sources,
-      confidence: confidence.value, explanation: confidence.explanation)
+      answer: answer.numbered,
+      answerWithoutNumbers: answer.plain,
+      sources: sources,
+      confidence: confidence.value,
+      explanation: confidence.explanation
+    )
   }
 
   private func reason(

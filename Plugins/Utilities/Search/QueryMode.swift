@@ -39,21 +39,40 @@ package enum QueryMode: String, Sendable, CaseIterable {
     switch self {
     case .fast:
       Plan(
-        candidates: 20, requiresAll: true, leastCoverage: 0.5, answerPassages: 1,
-        answerSentences: 2)
+        candidates: 20,
+        requiresAll: true,
+        leastCoverage: 0.5,
+        answerPassages: 1,
+        answerSentences: 2
+      )
     case .balanced:
       Plan(candidates: 60, leastCoverage: 0.34, answerPassages: 3, answerSentences: 4)
     case .comprehensive:
       Plan(
-        candidates: 150, leastCoverage: 0.25, addedTerms: 6, answerPassages: 5, answerSentences: 7)
+        candidates: 150,
+        leastCoverage: 0.25,
+        addedTerms: 6,
+        answerPassages: 5,
+        answerSentences: 7
+      )
     case .creative:
       Plan(
-        candidates: 200, matchesBeginnings: true, leastCoverage: 0.12, addedTerms: 12,
-        answerPassages: 5, answerSentences: 7, confidenceFactor: 0.9)
+        candidates: 200,
+        matchesBeginnings: true,
+        leastCoverage: 0.12,
+        addedTerms: 12,
+        answerPassages: 5,
+        answerSentences: 7,
+        confidenceFactor: 0.9
+      )
     case .analytical:
       Plan(
-        candidates: 150, leastCoverage: 0.25, neighbours: 1, answerPassages: 4,
-        answerSentences: 10)
+        candidates: 150,
+        leastCoverage: 0.25,
+        neighbours: 1,
+        answerPassages: 4,
+        answerSentences: 10
+      )
     }
   }
 }

@@ -45,7 +45,9 @@ struct Ranking {
 
   private static func places(_ terms: [Weighted]) -> [String: Int] {
     Dictionary(
-      terms.enumerated().map { ($1.term.stem, $0) }, uniquingKeysWith: { first, _ in first })
+      terms.enumerated().map { ($1.term.stem, $0) },
+      uniquingKeysWith: { first, _ in first }
+    )
   }
 
   var askedWeight: Double { asked.reduce(0) { $0 + $1.weight } }
@@ -98,8 +100,12 @@ struct Ranking {
       $0 + (addedCounts[$1] > 0 ? added[$1].weight : 0)
     }
     return Score(
-      relevance: relevance, coverage: coverage, held: held,
-      addedCoverage: addedTotal > 0 ? addedHeld / addedTotal : 0, proximity: proximity)
+      relevance: relevance,
+      coverage: coverage,
+      held: held,
+      addedCoverage: addedTotal > 0 ? addedHeld / addedTotal : 0,
+      proximity: proximity
+    )
   }
 
   func weight(of places: Set<Int>) -> Double { places.reduce(0) { $0 + asked[$1].weight } }

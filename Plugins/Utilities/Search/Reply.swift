@@ -23,6 +23,11 @@ package struct Reply: Sendable, Equatable {
   static func nothing(because reason: String) -> Reply {
     let text = "Nothing in your documents answers this question."
     return Reply(
-      answer: text, answerWithoutNumbers: text, sources: [], confidence: 0, explanation: reason)
+      answer: text,
+      answerWithoutNumbers: text,
+      sources: [],
+      confidence: 0,
+      explanation: reason
+    )
   }
 }

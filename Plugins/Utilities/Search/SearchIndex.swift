@@ -56,7 +56,8 @@ package enum SearchIndex {
           .text(([title] + passage.headings).joined(separator: headingSeparator)),
           .text(passage.body), .count(passage.words), .count(passage.start),
           .count(passage.end), .count(passage.line), passage.page.map(SQLValue.count) ?? .null,
-        ])
+        ]
+      )
     }
   }
 
@@ -92,7 +93,9 @@ package enum SearchIndex {
       WHERE passage_index MATCH ? AND \(condition)
       ORDER BY bm25(passage_index, 0.0, 1.5, 1.0), p.number LIMIT ?
       """,
-      [.text(restricted(expression, to: filter.owner))] + values + [.count(limit)], hit)
+      [.text(restricted(expression, to: filter.owner))] + values + [.count(limit)],
+      hit
+    )
   }
 
   /// The passages of a file whose ordinals are within `range`, in order.
@@ -105,7 +108,10 @@ package enum SearchIndex {
       """
       SELECT \(columns) FROM passages p JOIN files f ON f.id = p.file
       WHERE p.file = ? AND p.ordinal BETWEEN ? AND ? ORDER BY p.ordinal
-      """, [.text(file), .count(range.lowerBound), .count(range.upperBound)], hit)
+      """,
+      [.text(file), .count(range.lowerBound), .count(range.upperBound)],
+      hit
+    )
   }
 
   /// In how many of the owner's passages the word occurs; counting stops at `limit`.
@@ -139,7 +145,9 @@ package enum SearchIndex {
       """
       SELECT count(*) FROM
         (SELECT 1 FROM passage_index WHERE passage_index MATCH ? LIMIT ?)
-      """, [.text(expression), .count(limit)]) { $0.count(0) } ?? 0
+      """,
+      [.text(expression), .count(limit)]
+    ) { $0.count(0) } ?? 0
   }
 
   private static func restricted(_ expression: String, to owner: String) -> String {
@@ -154,13 +162,26 @@ package enum SearchIndex {
   private static func hit(_ row: Row) -> Hit {
     let heading = row.text(8)
     let passage = Passage(
-      ordinal: row.count(7), headings: [], body: row.text(9), words: row.count(10),
-      start: row.count(11), end: row.count(12), line: row.count(13),
-      page: row.optionalText(14).flatMap(Int.init))
+      ordinal: row.count(7),
+      headings: [],
+      body: row.text(9),
+      words: row.count(10),
+      start: row.count(11),
+      end: row.count(12),
+      line: row.count(13),
+      page: row.optionalText(14).flatMap(Int.init)
+    )
     return Hit(
-      file: row.text(0), filename: row.text(1), title: row.text(2), contentType: row.text(3),
-      category: row.optionalText(4), tags: row.text(5), sha256: row.text(6), passage: passage,
-      heading: heading)
+      file: row.text(0),
+      filename: row.text(1),
+      title: row.text(2),
+      contentType: row.text(3),
+      category: row.optionalText(4),
+      tags: row.text(5),
+      sha256: row.text(6),
+      passage: passage,
+      heading: heading
+    )
   }
 }
 

@@ -65,7 +65,8 @@ package enum Terms {
   private static let latin = Array(
     ("aaaaaa?ceeeeiiii" + "?nooooo??uuuuy?y" + "aaaaaaccccccccdd" + "??eeeeeeeeeegggg"
       + "gggghh??iiiiiiii" + "i???jjkk?llllll?" + "???nnnnnn???oooo" + "oo??rrrrrrssssss"
-      + "sstttt??uuuuuuuu" + "uuuuwwyyyzzzzzz?").utf8)
+      + "sstttt??uuuuuuuu" + "uuuuwwyyyzzzzzz?").utf8
+  )
 
   /// What `how` asks for.
   static let measures: Set<String> = [
@@ -83,5 +84,6 @@ package enum Terms {
     over own please re s same shall she should so some such t tell than that the their theirs them \
     then there these they this those through to too under until up us very was we were what when \
     where which while who whom whose why will with would you your yours
-    """.split(separator: " ").map(String.init))
+    """.split(separator: " ").map(String.init)
+  )
 }

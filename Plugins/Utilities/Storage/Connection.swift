@@ -31,7 +31,9 @@ package enum SQLValue: Sendable, Equatable {
     guard let start = unsafe sqlite3_column_text(statement, column) else { return nil }
     let count = unsafe Int(sqlite3_column_bytes(statement, column))
     return unsafe String(
-      decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
+      decoding: UnsafeBufferPointer(start: start, count: count),
+      as: UTF8.self
+    )
   }
 }
 
@@ -75,7 +77,7 @@ package enum SQLValue: Sendable, Equatable {
   }
 
   deinit {
-    for unsafe statement in unsafe statements.values { unsafe sqlite3_finalize(statement) }
+    for unsafestatement in unsafe statements.values { unsafe sqlite3_finalize(statement) }
     unsafe sqlite3_close(handle)
     unsafe deadline.deallocate()
   }
@@ -177,7 +179,7 @@ package enum SQLValue: Sendable, Equatable {
   private mutating func prepared(_ sql: String) throws(StorageError) -> OpaquePointer {
     if let statement = unsafe statements[sql] { return unsafe statement }
     if unsafe statements.count >= Self.cachedStatements {
-      for unsafe statement in unsafe statements.values { unsafe sqlite3_finalize(statement) }
+      for unsafestatement in unsafe statements.values { unsafe sqlite3_finalize(statement) }
       unsafe statements.removeAll()
     }
     var made: OpaquePointer?
@@ -201,7 +203,13 @@ package enum SQLValue: Sendable, Equatable {
         }
         return unsafe start.withMemoryRebound(to: CChar.self, capacity: bytes.count) {
           unsafe sqlite3_bind_text64(
-            statement, index, $0, UInt64(bytes.count), sqlite_transient(), UInt8(SQLITE_UTF8))
+            statement,
+            index,
+            $0,
+            UInt64(bytes.count),
+            sqlite_transient(),
+            UInt8(SQLITE_UTF8)
+          )
         }
       }
     }

@@ -61,18 +61,35 @@ package final class Documents: Sendable {
       let isWhole = blob.size <= TypeSniffer.prefixBytes
       let type = try blob.withContents(limit: TypeSniffer.prefixBytes) { (prefix) in
         TypeSniffer.sniff(
-          prefix, isWhole: isWhole, filename: labels.filename, claimed: labels.claimedType)
+          prefix,
+          isWhole: isWhole,
+          filename: labels.filename,
+          claimed: labels.claimedType
+        )
       }
       guard !type.isDisguised else {
         throw UploadRefusal.disguised(
-          claimed: type.claimedType ?? labels.filename, found: type.contentType)
+          claimed: type.claimedType ?? labels.filename,
+          found: type.contentType
+        )
       }
       var file = FileRecord(
-        id: UUID4.make(), owner: labels.owner, filename: labels.filename, title: labels.filename,
-        size: blob.size, sha256: sha256, contentType: type.contentType,
-        claimedType: type.claimedType, typeMatches: type.matches, status: .stored,
-        category: labels.category, tags: labels.tags, metadata: labels.metadata,
-        uploadedAt: uploadedAt, processedAt: uploadedAt)
+        id: UUID4.make(),
+        owner: labels.owner,
+        filename: labels.filename,
+        title: labels.filename,
+        size: blob.size,
+        sha256: sha256,
+        contentType: type.contentType,
+        claimedType: type.claimedType,
+        typeMatches: type.matches,
+        status: .stored,
+        category: labels.category,
+        tags: labels.tags,
+        metadata: labels.metadata,
+        uploadedAt: uploadedAt,
+        processedAt: uploadedAt
+      )
       let isDuplicate = try store(&blob, &file, type, now)
       return (file, isDuplicate)
     } catch let error as StorageError {
@@ -94,7 +111,8 @@ package final class Documents: Sendable {
     try database.write { (connection) throws(StorageError) in
       _ = try connection.run(
         "INSERT INTO pending (file, incoming, sha256) VALUES (?, ?, ?)",
-        [.text(id), .text(name), .text(sha256)])
+        [.text(id), .text(name), .text(sha256)]
+      )
     }
     do {
       try index(blob, &file, type)
@@ -184,7 +202,8 @@ package final class Documents: Sendable {
       let listed = try connection.rows("SELECT sha256 FROM garbage") { $0.text(0) }
       for sha256 in listed {
         let isUsed = try connection.first(
-          "SELECT 1 FROM files WHERE sha256 = ?", [.text(sha256)]
+          "SELECT 1 FROM files WHERE sha256 = ?",
+          [.text(sha256)]
         ) { _ in true }
         if isUsed == nil { try blobs.remove(sha256: sha256) }
         try connection.run("DELETE FROM garbage WHERE sha256 = ?", [.text(sha256)])
@@ -200,7 +219,9 @@ package final class Documents: Sendable {
     return try database.read { (connection) throws(StorageError) in
       try connection.first(
         "SELECT \(FileRecord.columns) FROM files WHERE id = ?1 AND (?2 IS NULL OR owner = ?2)",
-        [.text(id), .optional(owner)], FileRecord.init)
+        [.text(id), .optional(owner)],
+        FileRecord.init
+      )
     }
   }
 
@@ -213,7 +234,9 @@ package final class Documents: Sendable {
       }
       try SearchIndex.remove(file: id, &connection)
       try connection.run(
-        "INSERT OR IGNORE INTO garbage (sha256) VALUES (?)", [.text(file.sha256)])
+        "INSERT OR IGNORE INTO garbage (sha256) VALUES (?)",
+        [.text(file.sha256)]
+      )
       return true
     }
     guard isDeleted else { return nil }
@@ -250,13 +273,17 @@ package final class Documents: Sendable {
       """
     return try database.read { (connection) throws(StorageError) in
       let total = try connection.first(
-        "SELECT count(*) FROM files WHERE \(condition)", values
+        "SELECT count(*) FROM files WHERE \(condition)",
+        values
       ) { $0.count(0) }
       let files = try connection.rows(
         """
         SELECT \(FileRecord.columns) FROM files WHERE \(condition)
         ORDER BY uploaded_at DESC, number DESC LIMIT ?5 OFFSET ?6
-        """, values + [.count(listing.limit), .count(listing.offset)], FileRecord.init)
+        """,
+        values + [.count(listing.limit), .count(listing.offset)],
+        FileRecord.init
+      )
       return (files, total ?? 0)
     }
   }

@@ -77,14 +77,27 @@ extension FileRecord {
 
   init(_ row: Row) {
     self.init(
-      id: row.text(0), owner: row.text(1), filename: row.text(2), title: row.text(3),
-      size: row.count(4), sha256: row.text(5), contentType: row.text(6),
-      claimedType: row.optionalText(7), typeMatches: row.flag(8),
-      status: Status(rawValue: row.text(9)) ?? .stored, category: row.optionalText(10),
+      id: row.text(0),
+      owner: row.text(1),
+      filename: row.text(2),
+      title: row.text(3),
+      size: row.count(4),
+      sha256: row.text(5),
+      contentType: row.text(6),
+      claimedType: row.optionalText(7),
+      typeMatches: row.flag(8),
+      status: Status(rawValue: row.text(9)) ?? .stored,
+      category: row.optionalText(10),
       tags: Self.stored(row.text(11)).asArray?.compactMap(\.asString) ?? [],
-      metadata: Self.stored(row.text(12)), chunks: row.count(13), sections: row.count(14),
-      words: row.count(15), truncated: row.flag(16), reason: row.optionalText(17),
-      uploadedAt: row.integer(18), processedAt: row.integer(19))
+      metadata: Self.stored(row.text(12)),
+      chunks: row.count(13),
+      sections: row.count(14),
+      words: row.count(15),
+      truncated: row.flag(16),
+      reason: row.optionalText(17),
+      uploadedAt: row.integer(18),
+      processedAt: row.integer(19)
+    )
   }
 
   /// JSON that this plugin wrote itself.
@@ -102,6 +115,7 @@ extension FileRecord {
         .optional(category), .text(JSON.array(tags.map { .string($0) }).text),
         .text(metadata.text), .count(chunks), .count(sections), .count(words), .flag(truncated),
         .optional(reason), .integer(uploadedAt), .integer(processedAt),
-      ])
+      ]
+    )
   }
 }

@@ -50,8 +50,11 @@ package struct OpenFile: ~Copyable, Sendable {
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
       while filled < count {
         let got = unsafe pread(
-          descriptor, buffer.baseAddress.map { unsafe $0 + filled }, count - filled,
-          off_t(offset + filled))
+          descriptor,
+          buffer.baseAddress.map { unsafe $0 + filled },
+          count - filled,
+          off_t(offset + filled)
+        )
         if got > 0 {
           filled += got
         } else if got == 0 {

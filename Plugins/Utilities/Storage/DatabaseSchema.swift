@@ -1,5 +1,5 @@
 /// The shape of the database, as the steps that lead to it.
-package struct Schema: Sendable {
+package struct DatabaseSchema: Sendable {
   /// Step `n` brings a database of schema `n` to `n + 1`; released steps never change.
   package let steps: [String]
 
@@ -25,7 +25,7 @@ package struct Schema: Sendable {
     try connection.first("PRAGMA user_version") { $0.count(0) } ?? 0
   }
 
-  package static let current = Schema(steps: [
+  package static let current = DatabaseSchema(steps: [
     """
     -- One uploaded file of one owner. Times are nanoseconds since 1970.
     CREATE TABLE files (
