@@ -2,6 +2,7 @@ public import GatewayPlugin
 
 /// Uploads, the files they become, and questions about what is in them.
 public final class UtilitiesPlugin: Plugin {
+  /// What this library is.
   public static let identity = PluginIdentity(
     id: "utilities",
     version: "1.0.0",
@@ -18,6 +19,10 @@ public final class UtilitiesPlugin: Plugin {
   private let queries: Counter
   private let queryTime: Histogram
 
+  /// Opens the document store of the host's data directory.
+  ///
+  /// - Parameter host: What the gateway offers.
+  /// - Throws: `PluginFailure` for bad settings or a store that cannot be opened.
   public init(host: Host) throws {
     self.host = host
     let settings = try UtilitiesSettings(host.settings)
@@ -52,6 +57,7 @@ public final class UtilitiesPlugin: Plugin {
     )
   }
 
+  /// Uploads, files and questions.
   public var routes: [Route] {
     upload
     FileRoutes(documents: documents).all
@@ -61,6 +67,7 @@ public final class UtilitiesPlugin: Plugin {
     }.route
   }
 
+  /// The database and the room on its disk.
   public var checks: [HealthCheck] {
     HealthCheck("storage", every: .seconds(15)) { [documents, settings] in
       Self.health(of: documents, settings)

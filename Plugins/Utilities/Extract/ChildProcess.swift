@@ -67,7 +67,7 @@ package enum ChildProcess {
     }
     let words = unsafe copied([program] + arguments)
     let environment = unsafe copied(["PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"])
-    defer { for unsafeword in unsafe words + environment { unsafe free(word) } }
+    defer { unsafe (words + environment).forEach { unsafe free($0) } }
     let child = unsafe child_start(program, words, environment, &output)
     guard child > 0 else { throw .cannotStart(code: -child) }
     return child

@@ -1,4 +1,4 @@
-/// The stemming of M. F. Porter (1980), as SQLite's `porter` tokenizer does it.
+/// Porter's stemming of 1980, as SQLite's `porter` tokenizer does it.
 ///
 /// Ranking and quoting look at the same stems as the index, so a match there is a match here.
 package enum Porter {

@@ -77,7 +77,7 @@ package enum SQLValue: Sendable, Equatable {
   }
 
   deinit {
-    for unsafestatement in unsafe statements.values { unsafe sqlite3_finalize(statement) }
+    unsafe statements.values.forEach { unsafe sqlite3_finalize($0) }
     unsafe sqlite3_close(handle)
     unsafe deadline.deallocate()
   }
@@ -179,7 +179,7 @@ package enum SQLValue: Sendable, Equatable {
   private mutating func prepared(_ sql: String) throws(StorageError) -> OpaquePointer {
     if let statement = unsafe statements[sql] { return unsafe statement }
     if unsafe statements.count >= Self.cachedStatements {
-      for unsafestatement in unsafe statements.values { unsafe sqlite3_finalize(statement) }
+      unsafe statements.values.forEach { unsafe sqlite3_finalize($0) }
       unsafe statements.removeAll()
     }
     var made: OpaquePointer?
