@@ -27,12 +27,11 @@ package enum ASCII {
     byte > 0x20 && byte < 0x7F && byte != UInt8(ascii: "#")
   }
 
-  /// Whether `byte` may stand in `Host`: a name, an IPv4 or bracketed IPv6 address, and the port
-  /// (RFC 3986 §3.2.2).
+  /// Whether `byte` may stand in the name of a host (RFC 3986 §3.2.2).
   @inline(__always)
-  package static func isHost(_ byte: UInt8) -> Bool {
-    // unreserved, sub-delims, "%", ":", "[" and "]"
-    isIn(byte, 0x2FFF_7FF2_0000_0000, 0x47FF_FFFE_AFFF_FFFE)
+  package static func isHostName(_ byte: UInt8) -> Bool {
+    // unreserved, sub-delims and "%"
+    isIn(byte, 0x2BFF_7FF2_0000_0000, 0x47FF_FFFE_87FF_FFFE)
   }
 
   @inline(__always)

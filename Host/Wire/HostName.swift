@@ -13,7 +13,7 @@ package enum HostName {
       }
       index += 1
     } else {
-      while index < range.upperBound, isNameByte(bytes[index]) { index += 1 }
+      while index < range.upperBound, ASCII.isHostName(bytes[index]) { index &+= 1 }
       guard index > first else { return false }
     }
     guard index < range.upperBound else { return true }
@@ -21,12 +21,6 @@ package enum HostName {
     index += 1
     while index < range.upperBound, ASCII.isDigit(bytes[index]) { index += 1 }
     return index == range.upperBound
-  }
-
-  @inline(__always)
-  private static func isNameByte(_ byte: UInt8) -> Bool {
-    ASCII.isHost(byte) && byte != UInt8(ascii: ":") && byte != UInt8(ascii: "[")
-      && byte != UInt8(ascii: "]")
   }
 
   /// Hexadecimal digits, colons, and dots of an embedded IPv4 address; zones are local to a machine

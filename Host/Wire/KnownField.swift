@@ -1,5 +1,6 @@
 /// The header fields the host itself reads; found while the head is parsed.
 package enum KnownField: UInt8, CaseIterable, Sendable {
+  // Up to `upgrade`: what the parser itself interprets, see `isInterpreted`.
   case host
   case contentLength
   case transferEncoding
@@ -25,6 +26,10 @@ package enum KnownField: UInt8, CaseIterable, Sendable {
   case ifModifiedSince
   case userAgent
   case other
+
+  /// Whether the field says something about the framing or the connection.
+  @inline(__always)
+  var isInterpreted: Bool { rawValue <= Self.upgrade.rawValue }
 
   /// The field named by `bytes[start..<end]`, in any case of letters.
   ///

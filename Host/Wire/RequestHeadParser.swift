@@ -190,7 +190,7 @@ extension RequestHead {
       }
       guard fields.count < maxFields else { throw .tooManyFields(limit: maxFields) }
       guard let line = try Self.fieldLine(bytes, &index) else { return false }
-      if line.known != .other { try interpret(bytes, line) }
+      if line.known.isInterpreted { try interpret(bytes, line) }
       append(line)
     }
     return false
