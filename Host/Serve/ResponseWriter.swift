@@ -1,0 +1,246 @@
+import CLinux
+import Wire
+
+/// Renders answers of one loop into bytes.
+///
+/// Everything that does not change within a second (date, security fields, time stamp) is rendered
+/// once a second.
+struct ResponseWriter {
+  /// What has been rendered and not been taken.
+  var out: [UInt8] = []
+  private var body: [UInt8] = []
+  private var common: [UInt8] = []
+  private var stamp: [UInt8] = []
+  private var nextSecond = Int64.min
+  private let corsVaries: Bool
+
+  private static let security = """
+    X-Content-Type-Options: nosniff\r
+    X-Frame-Options: DENY\r
+    Referrer-Policy: no-referrer\r
+
+    """
+  private static let policy: StaticString =
+    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+  /// Bodies up to this size are compressed on the loop; larger ones would keep it for too long.
+  static let inlineGzipBytes = 32 * 1024
+
+  /// - Parameter corsVaries: Whether answers differ by `Origin`.
+  init(corsVaries: Bool) {
+    self.corsVaries = corsVaries
+    out.reserveCapacity(16 * 1024)
+    body.reserveCapacity(4 * 1024)
+  }
+
+  /// Renders date and time stamp anew when `now`, of the monotonic clock, is in a later second.
+  mutating func refresh(now: Int64) {
+    guard now >= nextSecond else { return }
+    let wall = linux_realtime()
+    nextSecond = now + 1_000_000_000 - wall % 1_000_000_000
+    stamp.removeAll(keepingCapacity: true)
+    Timestamp.write(nanoseconds: wall, to: &stamp)
+    common.removeAll(keepingCapacity: true)
+    common += "Date: ".utf8
+    HTTPDate.write(seconds: wall / 1_000_000_000, to: &common)
+    common += "\r\n".utf8
+    common += Self.security.utf8
+    if corsVaries { common += "Vary: Origin\r\n".utf8 }
+  }
+
+  // MARK: - Whole answers
+
+  /// A success in the envelope.
+  mutating func success(
+    _ exchange: Exchange,
+    status: UInt16,
+    message: UnsafeRawBufferPointer,
+    data: UnsafeRawBufferPointer,
+    fields: borrowing AnswerFields,
+    gzip: Gzip?
+  ) {
+    body.removeAll(keepingCapacity: true)
+    unsafe Self.append(#"{"success":true,"data":"#, to: &body)
+    if unsafe data.isEmpty {
+      unsafe Self.append("null", to: &body)
+    } else {
+      unsafe body.append(contentsOf: data)
+    }
+    unsafe Self.append(#","message":"#, to: &body)
+    JSON.writeString(utf8: unsafe message.bindMemory(to: UInt8.self).span, to: &body)
+    appendEnvelopeEnd(exchange)
+    finish(exchange, status: status, type: "application/json", fields: fields, gzip: gzip)
+  }
+
+  /// An error in the envelope, or as problem+json (RFC 9457).
+  mutating func failure(_ exchange: Exchange, _ failure: borrowing Failure) {
+    body.removeAll(keepingCapacity: true)
+    var fields = AnswerFields()
+    fields.lines = failure.lines
+    guard !exchange.prefersProblem else {
+      appendProblem(exchange, failure)
+      finish(
+        exchange, status: failure.status, type: "application/problem+json", fields: fields,
+        gzip: nil)
+      return
+    }
+    unsafe Self.append(#"{"success":false,"error_code":"#, to: &body)
+    JSON.writeString(failure.code, to: &body)
+    unsafe Self.append(#","message":"#, to: &body)
+    JSON.writeString(failure.message, to: &body)
+    if !failure.details.isEmpty {
+      unsafe Self.append(#","details":"#, to: &body)
+      body += failure.details
+    }
+    appendEnvelopeEnd(exchange)
+    finish(exchange, status: failure.status, type: "application/json", fields: fields, gzip: nil)
+  }
+
+  /// Any other whole answer of the host's own.
+  mutating func plain(
+    _ exchange: Exchange,
+    status: UInt16,
+    type: StaticString,
+    _ content: [UInt8],
+    fields: borrowing AnswerFields = AnswerFields(),
+    gzip: Gzip? = nil
+  ) {
+    body.removeAll(keepingCapacity: true)
+    body += content
+    finish(exchange, status: status, type: type, fields: fields, gzip: gzip)
+  }
+
+  /// A plugin's own answer; its content type stands in `fields` or is bytes.
+  mutating func raw(
+    _ exchange: Exchange,
+    status: UInt16,
+    content: UnsafeRawBufferPointer,
+    fields: borrowing AnswerFields,
+    gzip: Gzip?
+  ) {
+    body.removeAll(keepingCapacity: true)
+    unsafe body.append(contentsOf: content)
+    finish(
+      exchange, status: status, type: "application/octet-stream", fields: fields,
+      gzip: fields.isCompressible ? gzip : nil)
+  }
+
+  private mutating func appendEnvelopeEnd(_ exchange: Exchange) {
+    unsafe Self.append(#","timestamp":""#, to: &body)
+    body += stamp
+    unsafe Self.append(#"","request_id":""#, to: &body)
+    body += exchange.requestID
+    unsafe Self.append(#""}"#, to: &body)
+  }
+
+  private mutating func appendProblem(_ exchange: Exchange, _ failure: borrowing Failure) {
+    // RFC 9457 §4.2.1: without a page of its own a problem has the type about:blank.
+    unsafe Self.append(#"{"type":"about:blank","title":"#, to: &body)
+    JSON.writeString("\(reasonPhrase(of: failure.status))", to: &body)
+    unsafe Self.append(#","status":"#, to: &body)
+    ASCII.writeDecimal(UInt64(failure.status), to: &body)
+    unsafe Self.append(#","detail":"#, to: &body)
+    JSON.writeString(failure.message, to: &body)
+    unsafe Self.append(#","error_code":"#, to: &body)
+    JSON.writeString(failure.code, to: &body)
+    if !failure.details.isEmpty {
+      unsafe Self.append(#","details":"#, to: &body)
+      body += failure.details
+    }
+    appendEnvelopeEnd(exchange)
+  }
+
+  // MARK: - Heads
+
+  private mutating func finish(
+    _ exchange: Exchange,
+    status: UInt16,
+    type: StaticString,
+    fields: borrowing AnswerFields,
+    gzip: Gzip?
+  ) {
+    exchange.status = status
+    exchange.bodyBytes = body.count
+    var encoded: [UInt8]?
+    if let gzip, exchange.acceptsGzip, !fields.hasContentEncoding, body.count >= Gzip.minBytes {
+      var compressed: [UInt8] = []
+      let isSmaller = unsafe body.withUnsafeBytes { unsafe gzip.compress($0, to: &compressed) }
+      if isSmaller { encoded = compressed }
+    }
+    appendStatus(status)
+    appendFields(exchange, type: type, fields: fields)
+    if gzip != nil { unsafe Self.append("Vary: Accept-Encoding\r\n", to: &out) }
+    if encoded != nil { unsafe Self.append("Content-Encoding: gzip\r\n", to: &out) }
+    let hasBody = status != 204 && status != 304 && status >= 200
+    if hasBody {
+      unsafe Self.append("Content-Length: ", to: &out)
+      ASCII.writeDecimal(UInt64(encoded?.count ?? body.count), to: &out)
+      unsafe Self.append("\r\n\r\n", to: &out)
+      if !exchange.isHead { if let encoded { out += encoded } else { out += body } }
+    } else {
+      unsafe Self.append("\r\n", to: &out)
+    }
+  }
+
+  /// The head of a streamed answer.
+  mutating func streamHead(
+    _ exchange: Exchange,
+    status: UInt16,
+    fields: borrowing AnswerFields,
+    length: UInt64
+  ) {
+    exchange.status = status
+    appendStatus(status)
+    appendFields(exchange, type: "application/octet-stream", fields: fields)
+    if length != .max {
+      unsafe Self.append("Content-Length: ", to: &out)
+      ASCII.writeDecimal(length, to: &out)
+      unsafe Self.append("\r\n", to: &out)
+    } else if exchange.isChunked {
+      unsafe Self.append("Transfer-Encoding: chunked\r\n", to: &out)
+    }
+    unsafe Self.append("\r\n", to: &out)
+  }
+
+  private mutating func appendStatus(_ status: UInt16) {
+    if status == 200 {
+      unsafe Self.append("HTTP/1.1 200 OK\r\n", to: &out)
+      return
+    }
+    unsafe Self.append("HTTP/1.1 ", to: &out)
+    ASCII.writeDecimal(UInt64(status), to: &out)
+    out.append(UInt8(ascii: " "))
+    unsafe Self.append(reasonPhrase(of: status), to: &out)
+    unsafe Self.append("\r\n", to: &out)
+  }
+
+  private mutating func appendFields(
+    _ exchange: Exchange,
+    type: StaticString,
+    fields: borrowing AnswerFields
+  ) {
+    out += common
+    if !fields.hasSecurityPolicy { unsafe Self.append(Self.policy, to: &out) }
+    if !fields.hasContentType, exchange.status != 204, exchange.status != 304 {
+      unsafe Self.append("Content-Type: ", to: &out)
+      unsafe Self.append(type, to: &out)
+      unsafe Self.append("\r\n", to: &out)
+    }
+    if !fields.hasCacheControl { unsafe Self.append("Cache-Control: no-store\r\n", to: &out) }
+    if !fields.lines.isEmpty { out += fields.lines }
+    unsafe Self.append("X-Request-ID: ", to: &out)
+    out += exchange.requestID
+    unsafe Self.append("\r\n", to: &out)
+    if !exchange.lines.isEmpty { out += exchange.lines }
+    if !exchange.keepAlive {
+      unsafe Self.append("Connection: close\r\n", to: &out)
+    } else if exchange.isHTTP10 {
+      unsafe Self.append("Connection: keep-alive\r\n", to: &out)
+    }
+  }
+
+  @inline(__always)
+  private static func append(_ text: StaticString, to output: inout [UInt8]) {
+    unsafe output.append(
+      contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
+}
