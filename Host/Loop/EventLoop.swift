@@ -116,6 +116,9 @@ import Synchronization
   /// Forgets the deadline of `source`.
   package func clearDeadline(_ source: Source) { sources.setDeadline(source, at: .max) }
 
+  /// One more than the highest slot in use so far.
+  package var slotCount: Int { sources.slotCount }
+
   /// The source in `slot`, whatever its generation.
   package func source(inSlot slot: Int) -> Source? { sources[slot: slot] }
 

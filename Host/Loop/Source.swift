@@ -34,6 +34,8 @@ struct Sources {
   /// How many sources there are.
   var count: Int { slots.count - free.count }
 
+  var slotCount: Int { slots.count }
+
   mutating func add(_ source: Source) {
     let slot: Int
     if let reused = free.popLast() {

@@ -95,6 +95,13 @@ import Synchronization
     return Phase(rawValue: old & 0xFF) ?? .closed
   }
 
+  /// Makes every later claim fail, without ending what `open` began.
+  package func revoke(_ handle: UInt64) {
+    guard let gate = unsafe gate(at: Self.index(of: handle)) else { return }
+    let answered = (handle & 0xFFFF_FFFF) << 8 | Phase.answered.rawValue
+    unsafe gate.pointee.word.store(answered, ordering: .releasing)
+  }
+
   private func makeGate() -> UInt32? {
     let block = used / Self.blockGates
     guard block < Self.maxBlocks else { return nil }

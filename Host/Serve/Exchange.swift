@@ -16,6 +16,8 @@ final class Exchange {
   /// Whether the connection goes on after the answer.
   var keepAlive = true
   var isHTTP10 = false
+  /// Whether the client waits for 100 Continue before it sends the body.
+  var awaitsContinue = false
   var acceptsGzip = false
   var prefersProblem = false
   /// The caller's subject; empty without identity.
@@ -40,6 +42,8 @@ final class Exchange {
   var answer = AnswerStage.none
   /// Streamed bytes handed to the connection that the client has not taken.
   var unsent = 0
+  /// When the host answers 504, nanoseconds of the monotonic clock.
+  var deadline = Int64.max
   /// Whether a streamed answer is sent in chunks.
   var isChunked = false
 
@@ -61,6 +65,7 @@ final class Exchange {
     isHead = false
     keepAlive = true
     isHTTP10 = false
+    awaitsContinue = false
     acceptsGzip = false
     prefersProblem = false
     status = 0
@@ -72,6 +77,7 @@ final class Exchange {
     connection = nil
     answer = .none
     unsent = 0
+    deadline = .max
     isChunked = false
   }
 }

@@ -12,6 +12,8 @@ struct ResponseWriter {
   private var common: [UInt8] = []
   private var stamp: [UInt8] = []
   private var nextSecond = Int64.min
+  /// Seconds since 1970, as of the last `refresh`.
+  private(set) var unixTime: Int64 = 0
   private let corsVaries: Bool
 
   private static let security = """
@@ -36,6 +38,7 @@ struct ResponseWriter {
   mutating func refresh(now: Int64) {
     guard now >= nextSecond else { return }
     let wall = linux_realtime()
+    unixTime = wall / 1_000_000_000
     nextSecond = now + 1_000_000_000 - wall % 1_000_000_000
     stamp.removeAll(keepingCapacity: true)
     Timestamp.write(nanoseconds: wall, to: &stamp)

@@ -1,0 +1,41 @@
+/// What the host itself answers.
+enum BuiltIn: CaseIterable, Sendable {
+  case index
+  case health
+  case live
+  case ready
+  case webSocket
+  case metrics
+  case openAPI
+
+  /// The paths it stands at.
+  var paths: [String] {
+    switch self {
+    case .index: ["/"]
+    case .health: ["/health", "/healthz"]
+    case .live: ["/health/live"]
+    case .ready: ["/health/ready"]
+    case .webSocket: ["/ws"]
+    case .metrics: ["/metrics"]
+    case .openAPI: ["/openapi.json"]
+    }
+  }
+
+  /// The scope a caller needs; `nil` when it is for everyone.
+  ///
+  /// Metrics tell what others do, so they are not for everyone.
+  var scope: String? {
+    switch self {
+    case .metrics: "admin"
+    case .index, .health, .live, .ready, .webSocket, .openAPI: nil
+    }
+  }
+
+  /// Whether rate limits apply: whoever watches health must never be told to come back later.
+  var isLimited: Bool {
+    switch self {
+    case .health, .live, .ready: false
+    case .index, .webSocket, .metrics, .openAPI: true
+    }
+  }
+}

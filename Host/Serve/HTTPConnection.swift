@@ -1,0 +1,393 @@
+import CLinux
+import Glibc
+import Wire
+
+/// One client connection speaking HTTP/1.1 (RFC 9112), until it closes or becomes a WebSocket.
+///
+/// Requests are answered one at a time, in order; bytes of the next ones wait in `input`.
+@safe final class HTTPConnection: Source {
+  /// What the connection is doing.
+  enum Phase {
+    /// Waiting for, or in, the next request's head.
+    case head
+    /// In a body that the plugin gets whole.
+    case collecting
+    /// In a body that the plugin gets as it comes.
+    case streaming
+    /// In the rest of a body that nobody wants.
+    case discarding
+    /// The request is complete; a plugin answers.
+    case waiting
+    /// The last answer is out; reading until the client has seen it (RFC 9112 §9.6).
+    case lingering
+    case closed
+  }
+
+  let peer: [UInt8]
+  unowned let server: Server
+  var phase = Phase.head
+  /// Bytes that have come and not been used.
+  var input: [UInt8] = []
+  var body: BodyReader?
+  /// The request at a plugin while its body is still coming.
+  var image: RequestImage?
+  var exchange: Exchange?
+  /// Bytes of a streamed body that the plugin has not consumed.
+  var unconsumed = 0
+  /// Whether an inline handler of this connection's request runs right now.
+  var isCallingInline = false
+  /// When the body began, moved on by the time in which it was not wanted.
+  var bodyBegan: Int64 = 0
+  var pausedAt: Int64?
+  /// The window of anonymous requests from this address, once there was one.
+  var addressWindow: (any RateWindow)?
+
+  private var socket: Descriptor?
+  private var output = OutputQueue()
+  private var interest: UInt32 = 0
+  private var headBegan: Int64 = 0
+  private var lastProgress: Int64 = 0
+  private var served = 0
+  /// What was still read after the last answer, which is bounded.
+  private var lingered = 0
+
+  /// Nanoseconds that a connection lingers at most, and bytes it reads at most meanwhile.
+  private static let lingerTime: Int64 = 2_000_000_000
+  private static let lingerBytes = 1024 * 1024
+  /// Bytes of later requests that may wait while one is answered.
+  private static let pipelinedBytes = 64 * 1024
+  /// Bytes of a streamed body that may wait for the plugin.
+  static let bodyBytesAhead = 256 * 1024
+  /// An unwanted body up to this size is read to keep the connection; a larger one is not worth it.
+  static let discardBytes: UInt64 = 64 * 1024
+  private static let bodyGrace: Int64 = 5_000_000_000
+
+  init(socket: consuming Descriptor, peer: [UInt8], server: Server) {
+    self.socket = consume socket
+    self.peer = peer
+    self.server = server
+  }
+
+  var now: Int64 { server.loop.now }
+
+  /// The socket's number; -1 once it was closed or handed on.
+  private var raw: CInt {
+    switch socket {
+    case .some(let descriptor): descriptor.raw
+    case .none: -1
+    }
+  }
+
+  func open() throws(SystemError) {
+    interest = EPOLLIN.rawValue | EPOLLRDHUP.rawValue
+    headBegan = now
+    try server.loop.watch(self, raw, for: interest)
+    updateDeadline()
+  }
+
+  // MARK: - Events
+
+  override func ready(_ events: UInt32) {
+    if events & EPOLLERR.rawValue != 0 || events & EPOLLHUP.rawValue != 0 { return peerGone() }
+    if events & EPOLLOUT.rawValue != 0 { writable() }
+    guard phase != .closed else { return }
+    if events & EPOLLIN.rawValue != 0 {
+      readable()
+    } else if events & EPOLLRDHUP.rawValue != 0 {
+      peerGone()
+    }
+  }
+
+  private func readable() {
+    let scratch = unsafe server.loop.scratch
+    guard let start = scratch.baseAddress else { return }
+    let count = unsafe linux_read(raw, start, scratch.count)
+    guard count > 0 else {
+      if count != -Int(EAGAIN), count != -Int(EINTR) { peerGone() }
+      return
+    }
+    let bytes = unsafe UnsafeBufferPointer(
+      start: start.assumingMemoryBound(to: UInt8.self), count: count)
+    if input.isEmpty {
+      if phase == .head { headBegan = now }
+      let used = unsafe process(bytes)
+      if phase != .closed, used < count {
+        unsafe input.append(contentsOf: bytes[used...])
+      }
+    } else {
+      let hasLineEnd = unsafe bytes.contains(ASCII.lineFeed)
+      unsafe input.append(contentsOf: bytes)
+      // A head sent byte by byte is not parsed anew for each of them.
+      if phase != .head || hasLineEnd || input.count > server.limits.headBytes { processInput() }
+    }
+    settle()
+  }
+
+  /// Goes on with the bytes that wait.
+  private func processInput() {
+    let taken = input
+    input = []
+    let used = unsafe taken.withUnsafeBufferPointer { unsafe process($0) }
+    guard phase != .closed else { return }
+    if used == 0 {
+      input = taken
+    } else if used < taken.count {
+      input = Array(taken[used...])
+      if phase == .head { headBegan = now }
+    }
+  }
+
+  /// Handles `bytes` as far as the phase allows.
+  ///
+  /// - Returns: How many were used.
+  private func process(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
+    var offset = 0
+    while unsafe offset < bytes.count {
+      switch phase {
+      case .head:
+        let rest = unsafe UnsafeBufferPointer(rebasing: bytes[offset...])
+        guard let length = unsafe readHead(rest) else { return offset }
+        offset += length
+      case .collecting, .streaming, .discarding:
+        let before = offset
+        unsafe readBody(bytes, from: &offset)
+        guard offset > before || phase == .head else { return offset }
+      case .waiting: return offset
+      case .lingering:
+        unsafe lingered += bytes.count - offset
+        if lingered > Self.lingerBytes { close() }
+        return unsafe bytes.count
+      case .closed: return unsafe bytes.count
+      }
+    }
+    return offset
+  }
+
+  private func readHead(_ bytes: UnsafeBufferPointer<UInt8>) -> Int? {
+    do throws(HeadError) {
+      server.head.reset()
+      let length = try unsafe server.head.parse(
+        bytes.span, maxBytes: server.limits.headBytes, maxFields: server.limits.headFields)
+      guard let length else { return nil }
+      served += 1
+      unsafe dispatch(UnsafeBufferPointer(rebasing: bytes[..<length]))
+      return length
+    } catch {
+      refuseUnread(.head(error))
+      return unsafe bytes.count
+    }
+  }
+
+  // MARK: - Output
+
+  /// Sends what the writer has rendered for this connection, or queues what the socket does not take.
+  func transmit() {
+    guard !server.writer.out.isEmpty else { return }
+    defer { server.writer.out.removeAll(keepingCapacity: true) }
+    guard phase != .closed else { return }
+    guard output.isEmpty else {
+      output.append(server.writer.out)
+      return
+    }
+    let sent = unsafe server.writer.out.withUnsafeBytes { unsafe OutputQueue.send($0, to: raw) }
+    if sent == server.writer.out.count { return }
+    if sent < 0, sent != -Int(EAGAIN), sent != -Int(EINTR) { return peerGone() }
+    output.append(server.writer.out[max(sent, 0)...])
+    lastProgress = now
+  }
+
+  private func writable() {
+    do throws(SystemError) {
+      if try output.send(to: raw) > 0 { lastProgress = now }
+    } catch {
+      return peerGone()
+    }
+    if let exchange { noteSent(exchange) }
+    settle()
+  }
+
+  /// Tells a streaming plugin what the client has taken.
+  func noteSent(_ exchange: Exchange) {
+    guard exchange.answer == .streaming, exchange.unsent > 0 else { return }
+    let queued = min(exchange.unsent, output.count)
+    let taken = exchange.unsent - queued
+    exchange.unsent = queued
+    guard taken > 0 else { return }
+    let mark = server.limits.streamBytes
+    if server.end.gates.release(taken, of: exchange.handle, mark: mark) { tellWritable(exchange) }
+  }
+
+  /// Brings the socket's interest and deadline in line with the phase; after every event.
+  func settle() {
+    transmit()
+    guard phase != .closed else { return }
+    if phase == .lingering, output.isEmpty, lingered == 0 { beginLinger() }
+    guard phase != .closed else { return }
+    var wanted = EPOLLRDHUP.rawValue
+    if !output.isEmpty { wanted |= EPOLLOUT.rawValue }
+    if wantsInput { wanted |= EPOLLIN.rawValue }
+    if phase == .lingering { wanted &= ~EPOLLRDHUP.rawValue }
+    if wanted != interest {
+      interest = wanted
+      server.loop.rewatch(self, raw, for: wanted)
+    }
+    updateDeadline()
+  }
+
+  private var wantsInput: Bool {
+    switch phase {
+    case .head, .collecting, .discarding, .lingering: return true
+    case .waiting: return input.count < Self.pipelinedBytes
+    case .streaming:
+      let isWanted = unconsumed < Self.bodyBytesAhead
+      if isWanted, let paused = pausedAt {
+        bodyBegan += now - paused
+        pausedAt = nil
+      } else if !isWanted, pausedAt == nil {
+        pausedAt = now
+      }
+      return isWanted
+    case .closed: return false
+    }
+  }
+
+  // MARK: - Ends
+
+  /// The answer to `exchange` is complete in the output: goes on with the next request, or ends.
+  func finish(_ exchange: Exchange) {
+    server.noteAccess(exchange, peer: peer)
+    let goesOn = exchange.keepAlive
+    self.exchange = nil
+    image = nil
+    server.giveBack(exchange)
+    guard goesOn else { return endAfterOutput() }
+    guard let body else {
+      phase = .head
+      return
+    }
+    // What is left of the body stands between this answer and the next request.
+    phase = body.remaining == 0 ? .head : .discarding
+    if phase == .head { self.body = nil }
+  }
+
+  /// Goes on after an answer that did not come from within `process`.
+  func resume() {
+    if phase == .head, !input.isEmpty { processInput() }
+    if phase == .discarding, !input.isEmpty { processInput() }
+    settle()
+  }
+
+  /// Closes once everything queued has been sent.
+  func endAfterOutput() {
+    guard phase != .closed else { return }
+    phase = .lingering
+    body = nil
+    lingered = 0
+    input = []
+  }
+
+  /// Says that no more bytes come, and waits for the client to have read them: closing with unread
+  /// input would make the kernel reset the connection and the answer with it.
+  private func beginLinger() {
+    lingered = 1
+    shutdown(raw, CInt(SHUT_WR))
+    server.loop.setDeadline(self, at: now + Self.lingerTime)
+  }
+
+  /// The client has closed or broken the connection.
+  private func peerGone() {
+    if let exchange {
+      server.cancel(exchange, reason: .peerGone)
+      exchange.status = 499  // in the log alone: nobody is there to be answered
+      finishCancelled(exchange)
+    }
+    close()
+  }
+
+  private func finishCancelled(_ exchange: Exchange) {
+    server.noteAccess(exchange, peer: peer)
+    self.exchange = nil
+    server.giveBack(exchange)
+  }
+
+  /// Closes at once.
+  func close() {
+    guard phase != .closed else { return }
+    phase = .closed
+    server.loop.unwatch(self, raw)
+    socket = nil
+    input = []
+    server.closed(peer: peer)
+  }
+
+  /// Hands the socket to the WebSocket that the connection becomes.
+  func handOver() -> Descriptor? {
+    phase = .closed
+    return socket.take()
+  }
+
+  /// Cuts the connection, so that the client sees that its answer is not whole.
+  func cut() {
+    if let exchange { finishCancelled(exchange) }
+    close()
+  }
+
+  // MARK: - Deadlines
+
+  private func updateDeadline() {
+    guard phase != .closed, lingered == 0 || phase != .lingering else { return }
+    let limits = server.limits
+    var at = Int64.max
+    switch phase {
+    case .head:
+      if input.isEmpty, served > 0 {
+        at = now + limits.idleTime.nanoseconds
+      } else {
+        at = headBegan + limits.headTime.nanoseconds
+      }
+    case .collecting, .streaming, .discarding: at = now + 1_000_000_000
+    case .waiting: if let exchange, exchange.answer == .none { at = exchange.deadline }
+    case .lingering, .closed: break
+    }
+    if !output.isEmpty { at = min(at, lastProgress + limits.writeStallTime.nanoseconds) }
+    server.loop.setDeadline(self, at: at)
+  }
+
+  override func expired() {
+    if !output.isEmpty, now - lastProgress >= server.limits.writeStallTime.nanoseconds {
+      return peerGone()
+    }
+    switch phase {
+    case .head:
+      if input.isEmpty { return close() }
+      if now - headBegan >= server.limits.headTime.nanoseconds { refuseUnread(.headTooSlow) }
+    case .collecting, .streaming, .discarding: checkBodyRate()
+    case .waiting:
+      if let exchange, exchange.answer == .none, now >= exchange.deadline { answerTimeout(exchange) }
+    case .lingering: return close()
+    case .closed: return
+    }
+    settle()
+  }
+
+  private func checkBodyRate() {
+    let rate = server.limits.bodyBytesPerSecond
+    let elapsed = (pausedAt ?? now) - bodyBegan
+    guard rate > 0, let body, elapsed > Self.bodyGrace else { return }
+    if body.received < UInt64(elapsed / 1_000_000_000) * UInt64(rate) {
+      refuseBody(.bodyTooSlow(bytesPerSecond: rate))
+    }
+  }
+
+  // MARK: - Draining
+
+  func drain() {
+    exchange?.keepAlive = false
+    if phase == .head, input.isEmpty, output.isEmpty { close() }
+  }
+
+  func cancelForDrain() {
+    if let exchange { server.cancel(exchange, reason: .drain) }
+    cut()
+  }
+}

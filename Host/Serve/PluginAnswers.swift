@@ -1,0 +1,141 @@
+import CGatewayPlugin
+import CLinux
+import Wire
+
+/// Why a plugin's answer is not wanted any more.
+enum CancelReason: Int32 {
+  case peerGone = 1
+  case deadline = 2
+  case drain = 3
+  case body = 4
+}
+
+/// What plugins answer, carried out on the loop of the request.
+extension Server {
+  // MARK: - Whole answers
+
+  /// Writes a whole answer with `render` and ends the exchange.
+  func deliver(_ handle: UInt64, _ render: (inout ResponseWriter, Exchange) -> Void) {
+    guard let exchange = exchange(handle), let connection = exchange.connection else { return }
+    prepareWriter()
+    connection.decideReuse(exchange)
+    render(&writer, exchange)
+    exchange.answer = .complete
+    guard !connection.isCallingInline else { return }  // its caller goes on from there
+    leave(exchange) { connection.finish(exchange) }
+    connection.resume()
+  }
+
+  // MARK: - Streams
+
+  func startStream(_ handle: UInt64, status: UInt16, fields: AnswerFields, length: UInt64) {
+    guard let exchange = exchange(handle), let connection = exchange.connection else { return }
+    prepareWriter()
+    connection.decideReuse(exchange)
+    if length == .max, exchange.isHTTP10 { exchange.keepAlive = false }  // its end is the close
+    exchange.isChunked = length == .max && !exchange.isHTTP10
+    exchange.answer = .streaming
+    writer.streamHead(exchange, status: status, fields: fields, length: length)
+    guard !connection.isCallingInline else { return }
+    connection.settle()
+  }
+
+  func writeStream(_ handle: UInt64, _ bytes: [UInt8]) {
+    guard let exchange = exchange(handle), let connection = exchange.connection else { return }
+    exchange.unsent += bytes.count
+    exchange.bodyBytes += bytes.count
+    if !exchange.isHead, !bytes.isEmpty {
+      if exchange.isChunked { Chunk.writeHeader(bytes.count, to: &writer.out) }
+      writer.out += bytes
+      if exchange.isChunked { writer.out += "\r\n".utf8 }
+    }
+    connection.settle()
+    if self.exchange(handle) === exchange { connection.noteSent(exchange) }
+  }
+
+  func finishStream(_ handle: UInt64) {
+    guard let exchange = exchange(handle), let connection = exchange.connection else { return }
+    let isWhole = end.gates.lacking(handle) == 0 || exchange.isHead
+    exchange.answer = .complete
+    guard isWhole else {
+      leave(exchange) { connection.cut() }
+      return
+    }
+    if exchange.isChunked, !exchange.isHead { writer.out += "0\r\n\r\n".utf8 }
+    leave(exchange) { connection.finish(exchange) }
+    connection.resume()
+  }
+
+  func abortStream(_ handle: UInt64) {
+    guard let exchange = exchange(handle), let connection = exchange.connection else { return }
+    connection.failPlugin(exchange, reason: "it gave the answer up")
+    connection.resume()
+  }
+
+  // MARK: - The plugin's steps
+
+  /// Something happened to a request at a worker; the exchange may have ended meanwhile.
+  func reported(_ report: PluginCall.Report, handle: UInt64) {
+    guard let exchange = exchange(handle), let connection = exchange.connection else { return }
+    switch report {
+    case .returned(let status, let error):
+      connection.returned(exchange, status, error: error)
+    case .consumed(let count, let status, let error):
+      connection.unconsumed -= count
+      if status < 0 { connection.failPlugin(exchange, reason: error ?? "status \(status)") }
+    }
+    connection.resume()
+  }
+
+  /// Closes the gate, has the plugin's `end` called, and then runs `body`.
+  func leave(_ exchange: Exchange, _ body: () -> Void) {
+    if let route = exchange.route {
+      let handle = exchange.handle
+      closeGate(exchange)
+      if let call = exchange.call {
+        call.add(.end, on: core.pool)
+        exchange.connection?.unconsumed = 0
+      } else if exchange.connection?.image == nil {
+        if let end = unsafe route.handler.end {
+          unsafe end(route.user, exchange.inlineState, gw_request(v: handle))
+        }
+        route.inFlight.subtract(1, ordering: .relaxed)
+      } else {
+        route.inFlight.subtract(1, ordering: .relaxed)  // its handler was never called
+      }
+      exchange.route = nil
+      exchange.call = nil
+    }
+    body()
+  }
+
+  /// Tells the plugin that nobody waits for its answer, without ending the exchange.
+  func cancelPlugin(_ exchange: Exchange, reason: CancelReason) {
+    guard let route = exchange.route, exchange.handle != 0 else { return }
+    if let call = exchange.call {
+      end.gates.revoke(exchange.handle)
+      call.cancel(reason, hasStarted: exchange.answer == .streaming)
+    } else if exchange.connection?.image == nil, let cancel = unsafe route.handler.cancel {
+      end.gates.revoke(exchange.handle)
+      unsafe cancel(
+        route.user, exchange.inlineState, gw_request(v: exchange.handle), reason.rawValue)
+    }
+  }
+
+  /// Tells the plugin, and ends its part of the exchange.
+  func cancel(_ exchange: Exchange, reason: CancelReason) {
+    cancelPlugin(exchange, reason: reason)
+    leave(exchange) {}
+  }
+
+  /// Counts a handler that kept the loop for too long.
+  func noteOverrun(_ route: PluginRoute, nanoseconds: Int64) {
+    let count = route.overruns.add(1, ordering: .relaxed).newValue
+    core.log.write(
+      .warning, "an inline handler kept its loop",
+      [
+        ("plugin", route.instance.id), ("route", route.name), ("us", "\(nanoseconds / 1000)"),
+        ("overruns", "\(count)"),
+      ])
+  }
+}

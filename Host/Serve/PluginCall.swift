@@ -1,0 +1,132 @@
+import CGatewayPlugin
+import Synchronization
+import Wire
+
+/// One request at a plugin's worker route: its bytes, and the steps that are still to be run.
+///
+/// The steps run one after another on the pool, never two at once, as the contract promises.
+// Sendable: everything but `steps` and the atomics is constant after `init`, `state` is touched by the
+// running step only, and read by the loop where an atomic of this class orders it (see `stateForLoop`).
+@safe final class PluginCall: @unchecked Sendable {
+  /// What is still to be done, in order.
+  enum Step: Sendable {
+    case request
+    case body([UInt8], isLast: Bool)
+    case end
+  }
+
+  /// What the loop must hear of.
+  enum Report: Sendable {
+    /// `request` returned.
+    case returned(gw_status, error: String?)
+    /// `body` returned, having consumed so many bytes.
+    case consumed(Int, gw_status, error: String?)
+  }
+
+  private struct Steps {
+    var waiting: [Step] = []
+    var isRunning = false
+  }
+
+  let route: PluginRoute
+  let handle: UInt64
+  private let image: RequestImage
+  private let steps = Mutex(Steps())
+  private var state: UnsafeMutableRawPointer?
+  private let hasReturned = Atomic<Bool>(false)
+  private let cancelled = Atomic<Int32>(0)
+  private let report: @Sendable (Report) -> Void
+
+  init(
+    route: PluginRoute,
+    handle: UInt64,
+    image: RequestImage,
+    report: @escaping @Sendable (Report) -> Void
+  ) {
+    self.route = route
+    self.handle = handle
+    self.image = image
+    self.report = report
+  }
+
+  /// Runs the first step on `pool`.
+  ///
+  /// - Returns: Whether the pool had room; when not, nothing will run.
+  func begin(on pool: WorkerPool) -> Bool {
+    steps.withLock {
+      $0.waiting.append(.request)
+      $0.isRunning = true
+    }
+    return pool.submit { [self] in run(on: pool) }
+  }
+
+  /// Runs `step` after the ones before it.
+  func add(_ step: Step, on pool: WorkerPool) {
+    let isIdle = steps.withLock { steps in
+      steps.waiting.append(step)
+      defer { steps.isRunning = true }
+      return !steps.isRunning
+    }
+    if isIdle { pool.submitNext { [self] in run(on: pool) } }
+  }
+
+  /// The plugin's state, once the loop may use it.
+  ///
+  /// The contract lets cancel and writable come only after `request` returned or began a streamed
+  /// answer; both pass through an atomic after the plugin's store, so the store is seen.
+  func stateForLoop(hasStarted: Bool) -> (state: UnsafeMutableRawPointer?, isKnown: Bool) {
+    guard hasStarted || hasReturned.load(ordering: .acquiring) else { return (nil, false) }
+    return unsafe (state, true)
+  }
+
+  /// Calls the plugin's `cancel`, now if its state is known, else as soon as `request` has returned.
+  func cancel(_ reason: CancelReason, hasStarted: Bool) {
+    cancelled.store(reason.rawValue, ordering: .sequentiallyConsistent)
+    if hasStarted || hasReturned.load(ordering: .sequentiallyConsistent) { deliverCancel() }
+  }
+
+  /// Whichever of loop and worker comes first takes the reason, so that `cancel` is called once.
+  private func deliverCancel() {
+    let reason = cancelled.exchange(0, ordering: .sequentiallyConsistent)
+    guard reason != 0, let cancel = unsafe route.handler.cancel else { return }
+    unsafe cancel(route.user, state, gw_request(v: handle), reason)
+  }
+
+  private func run(on pool: WorkerPool) {
+    while true {
+      let next: Step? = steps.withLock { steps in
+        guard !steps.waiting.isEmpty else {
+          steps.isRunning = false
+          return nil
+        }
+        return steps.waiting.removeFirst()
+      }
+      guard let next else { return }
+      perform(next)
+    }
+  }
+
+  private func perform(_ step: Step) {
+    switch step {
+    case .request:
+      let status = unsafe image.withRequest(handle: handle) { request in
+        unsafe route.handler.request(route.user, request, &state)
+      }
+      let error = status < 0 ? route.instance.takeError() : nil
+      hasReturned.store(true, ordering: .sequentiallyConsistent)
+      deliverCancel()
+      report(.returned(status, error: error))
+    case .body(let bytes, let isLast):
+      guard let body = unsafe route.handler.body else { return }
+      let status = unsafe bytes.withUnsafeBufferPointer { chunk in
+        unsafe body(
+          route.user, state, gw_request(v: handle),
+          gw_bytes(start: chunk.baseAddress, count: chunk.count), isLast ? 1 : 0)
+      }
+      report(.consumed(bytes.count, status, error: status < 0 ? route.instance.takeError() : nil))
+    case .end:
+      if let end = unsafe route.handler.end { unsafe end(route.user, state, gw_request(v: handle)) }
+      route.inFlight.subtract(1, ordering: .releasing)
+    }
+  }
+}

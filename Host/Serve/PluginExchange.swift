@@ -1,0 +1,256 @@
+import CGatewayPlugin
+import CLinux
+import Glibc
+import Wire
+
+/// A request at a plugin: its body on the way in, its answer on the way out.
+extension HTTPConnection {
+  /// Hands a request to `route`, at once or when its body has come.
+  func begin(
+    _ route: PluginRoute,
+    _ exchange: Exchange,
+    _ bytes: UnsafeBufferPointer<UInt8>,
+    _ caller: Caller?
+  ) throws(Refusal) {
+    let limit = route.maxBody > 0 ? route.maxBody : UInt64(server.limits.bodyBytes)
+    if case .length(let length) = server.head.framing, length > limit {
+      throw .bodyTooLarge(limit: limit)
+    }
+    try enter(route, exchange)
+    let time = route.timeout ?? server.limits.answerTime
+    exchange.deadline = now + time.nanoseconds
+    guard server.head.framing != .none else {
+      if route.isInline {
+        unsafe callInline(route, exchange, bytes, caller)
+      } else {
+        let image = unsafe makeImage(bytes, exchange, caller)
+        beginCall(route, exchange, image)
+        if route.isStreaming { exchange.call?.add(.body([], isLast: true), on: server.core.pool) }
+      }
+      return
+    }
+    body = BodyReader(server.head.framing, limit: limit)
+    if exchange.awaitsContinue, !exchange.isHTTP10 {
+      exchange.awaitsContinue = false
+      server.writer.out += "HTTP/1.1 100 Continue\r\n\r\n".utf8
+    }
+    let image = unsafe makeImage(bytes, exchange, caller)
+    if route.isStreaming {
+      phase = .streaming
+      beginCall(route, exchange, image)
+    } else {
+      phase = .collecting
+      self.image = image
+    }
+  }
+
+  /// Counts the request in, unless the route is full.
+  private func enter(_ route: PluginRoute, _ exchange: Exchange) throws(Refusal) {
+    let most = route.maxInFlight > 0 ? route.maxInFlight : server.limits.requestsPerRoute
+    let count = route.inFlight.add(1, ordering: .relaxed).newValue
+    guard count <= most, server.openGate(exchange, for: route) != nil else {
+      route.inFlight.subtract(1, ordering: .relaxed)
+      throw .routeBusy
+    }
+    route.requests.add(1, ordering: .relaxed)
+    exchange.connection = self
+  }
+
+  private func makeImage(
+    _ bytes: UnsafeBufferPointer<UInt8>,
+    _ exchange: Exchange,
+    _ caller: Caller?
+  ) -> RequestImage {
+    unsafe RequestImage(
+      bytes: Array(bytes), head: server.head, parameters: parameters(of: exchange), body: [],
+      caller: caller, requestID: exchange.requestID, traceID: exchange.traceID, peer: peer,
+      deadline: exchange.deadline)
+  }
+
+  private func parameters(of exchange: Exchange) -> [(name: String, value: [UInt8])] {
+    guard let segments = exchange.route?.pattern.segments else { return [] }
+    var found: [(name: String, value: [UInt8])] = []
+    for (index, segment) in segments.enumerated() {
+      if case .parameter(let name) = segment { found.append((name, Array(server.path[index]))) }
+    }
+    return found
+  }
+
+  // MARK: - Calling
+
+  private func callInline(
+    _ route: PluginRoute,
+    _ exchange: Exchange,
+    _ bytes: UnsafeBufferPointer<UInt8>,
+    _ caller: Caller?
+  ) {
+    let facts = unsafe RequestView.Facts(
+      handle: exchange.handle, bytes: bytes, body: UnsafeBufferPointer(start: nil, count: 0),
+      parameters: parameters(of: exchange), caller: caller, requestID: exchange.requestID,
+      traceID: exchange.traceID, peer: peer, deadline: exchange.deadline)
+    runInline(route, exchange) { state in
+      unsafe RequestView.withView(facts, server.head) { request in
+        unsafe route.handler.request(route.user, request, state)
+      }
+    }
+  }
+
+  private func callInline(_ route: PluginRoute, _ exchange: Exchange, _ image: RequestImage) {
+    runInline(route, exchange) { state in
+      unsafe image.withRequest(handle: exchange.handle) { request in
+        unsafe route.handler.request(route.user, request, state)
+      }
+    }
+  }
+
+  private func runInline(
+    _ route: PluginRoute,
+    _ exchange: Exchange,
+    _ call: (UnsafeMutablePointer<UnsafeMutableRawPointer?>) -> gw_status
+  ) {
+    server.inlineHandle = exchange.handle
+    isCallingInline = true
+    let began = linux_monotonic()
+    let status = unsafe call(&exchange.inlineState)
+    let took = linux_monotonic() - began
+    isCallingInline = false
+    server.inlineHandle = 0
+    if took > server.inlineNanoseconds { server.noteOverrun(route, nanoseconds: took) }
+    if exchange.answer == .complete { return server.leave(exchange) { finish(exchange) } }
+    returned(exchange, status, error: status < 0 ? route.instance.takeError() : nil)
+  }
+
+  private func beginCall(_ route: PluginRoute, _ exchange: Exchange, _ image: RequestImage) {
+    let end = server.end
+    let handle = exchange.handle
+    let call = PluginCall(route: route, handle: handle, image: image) {
+      report in
+      end.post { server in server.reported(report, handle: handle) }
+    }
+    exchange.call = call
+    if phase == .head { phase = .waiting }
+    guard call.begin(on: server.core.pool) else {
+      exchange.call = nil
+      route.inFlight.subtract(1, ordering: .relaxed)
+      server.closeGate(exchange)
+      refuse(.poolBusy)
+      return
+    }
+  }
+
+  /// The plugin's `request` has returned without having completed its answer.
+  func returned(_ exchange: Exchange, _ status: gw_status, error: String?) {
+    if status < 0 {
+      failPlugin(exchange, reason: error ?? "status \(status)")
+    } else if status != GW_PENDING, exchange.answer == .none, phase != .streaming {
+      failPlugin(exchange, reason: "its handler returned GW_OK without an answer")
+    } else if phase == .head {
+      phase = .waiting
+    }
+  }
+
+  /// The plugin failed: 500 when nothing has been sent, else the connection is cut.
+  func failPlugin(_ exchange: Exchange, reason: String) {
+    server.core.log.write(
+      .error, "plugin failed on a request",
+      [
+        ("plugin", exchange.route?.instance.id ?? ""), ("route", exchange.route?.name ?? ""),
+        ("request_id", String(decoding: exchange.requestID, as: UTF8.self)), ("reason", reason),
+      ])
+    guard exchange.answer == .none else {
+      exchange.status = 500
+      server.leave(exchange) { cut() }
+      return
+    }
+    answerInstead(exchange, .pluginFault)
+  }
+
+  /// Answers in place of the plugin.
+  func answerInstead(_ exchange: Exchange, _ refusal: Refusal) {
+    server.prepareWriter()
+    server.leave(exchange) { refuse(refusal) }
+  }
+
+  func answerTimeout(_ exchange: Exchange) {
+    server.cancelPlugin(exchange, reason: .deadline)
+    answerInstead(exchange, .pluginTimeout)
+    resume()
+  }
+
+  // MARK: - The body
+
+  /// Uses what has come of the body.
+  func readBody(_ bytes: UnsafeBufferPointer<UInt8>, from offset: inout Int) {
+    guard var body else { return }
+    do throws(Refusal) {
+      let event = unsafe try body.next(bytes.span, from: &offset)
+      self.body = body
+      switch event {
+      case .needMore: break
+      case .data(let range): unsafe take(UnsafeBufferPointer(rebasing: bytes[range]))
+      case .end: endBody()
+      }
+      if body.remaining == 0, self.body != nil, phase != .head { endBody() }
+    } catch {
+      self.body = body
+      refuseBody(error)
+    }
+  }
+
+  private func take(_ chunk: UnsafeBufferPointer<UInt8>) {
+    switch phase {
+    case .collecting: unsafe image?.body.append(contentsOf: chunk)
+    case .streaming:
+      unsafe unconsumed += chunk.count
+      unsafe exchange?.call?.add(.body(Array(chunk), isLast: false), on: server.core.pool)
+    default: break
+    }
+  }
+
+  private func endBody() {
+    body = nil
+    guard let exchange, let route = exchange.route else {
+      phase = .head
+      return
+    }
+    let time = route.timeout ?? server.limits.answerTime
+    switch phase {
+    case .collecting:
+      guard let image else { return }
+      self.image = nil
+      phase = .head
+      exchange.deadline = now + time.nanoseconds
+      if route.isInline {
+        callInline(route, exchange, image)
+      } else {
+        beginCall(route, exchange, image)
+      }
+    case .streaming:
+      phase = .waiting
+      exchange.deadline = now + time.nanoseconds
+      exchange.call?.add(.body([], isLast: true), on: server.core.pool)
+    default: phase = .head
+    }
+  }
+
+  /// The body is bad, too large or too slow: tells client and plugin.
+  func refuseBody(_ refusal: Refusal) {
+    guard let exchange else { return close() }  // in a body nobody wanted
+    exchange.keepAlive = false
+    server.prepareWriter()
+    if exchange.call != nil { server.cancelPlugin(exchange, reason: .body) }
+    guard exchange.answer == .none else { return server.leave(exchange) { cut() } }
+    server.leave(exchange) { refuse(refusal) }
+  }
+
+  /// Tells the plugin that its stream has room.
+  func tellWritable(_ exchange: Exchange) {
+    guard let route = exchange.route, let writable = unsafe route.handler.writable else { return }
+    if let call = exchange.call {
+      let known = unsafe call.stateForLoop(hasStarted: true)
+      unsafe writable(route.user, known.state, gw_request(v: exchange.handle))
+    } else {
+      unsafe writable(route.user, exchange.inlineState, gw_request(v: exchange.handle))
+    }
+  }
+}

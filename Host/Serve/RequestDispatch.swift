@@ -1,0 +1,193 @@
+import CLinux
+import Glibc
+import Wire
+
+/// From a complete head to whoever answers: id, route, identity, rate, then plugin or built-in.
+extension HTTPConnection {
+  /// Handles the request whose head `server.head` has just read from `bytes`.
+  func dispatch(_ bytes: UnsafeBufferPointer<UInt8>) {
+    let exchange = server.takeExchange()
+    self.exchange = exchange
+    unsafe note(bytes, in: exchange)
+    body = server.head.framing == .none ? nil : BodyReader(server.head.framing, limit: .max)
+    bodyBegan = now
+    pausedAt = nil
+    server.prepareWriter()
+    do throws(Refusal) {
+      unsafe try route(bytes, exchange)
+    } catch {
+      refuse(error)
+    }
+  }
+
+  /// Copies from the head what outlives it.
+  private func note(_ bytes: UnsafeBufferPointer<UInt8>, in exchange: Exchange) {
+    let isStopping = server.core.isDraining.load(ordering: .relaxed)
+    exchange.began = server.accessLog == nil ? now : linux_monotonic()
+    exchange.isHead = server.head.method == .head
+    exchange.isHTTP10 = server.head.minorVersion == 0
+    exchange.keepAlive = server.head.keepAlive && !isStopping
+    exchange.awaitsContinue = server.head.expectsContinue
+    unsafe exchange.method.append(contentsOf: bytes[server.head.methodRange])
+    unsafe exchange.path.append(contentsOf: bytes[server.head.pathRange])
+    let span = unsafe bytes.span
+    if let id = server.head.first(.xRequestID), RequestIDs.isSane(span.extracting(id)) {
+      unsafe exchange.requestID.append(contentsOf: bytes[id])
+    } else {
+      server.makeRequestID(into: &exchange.requestID)
+    }
+    if let accepted = server.head.first(.acceptEncoding) {
+      exchange.acceptsGzip = QualityList.accepts("gzip", in: span.extracting(accepted))
+    }
+    if let accepted = server.head.first(.accept) {
+      exchange.prefersProblem = QualityList.prefers(
+        "application/problem+json", over: "application/json", in: span.extracting(accepted))
+    }
+    if let origin = server.head.first(.origin) {
+      server.cors.appendFields(origin: span.extracting(origin), to: &exchange.lines)
+    }
+  }
+
+  private func route(
+    _ bytes: UnsafeBufferPointer<UInt8>,
+    _ exchange: Exchange
+  ) throws(Refusal) {
+    let path = unsafe bytes.span.extracting(server.head.pathRange)
+    guard path.count > 0 else { return answerOptions(exchange, methods: ["OPTIONS"]) }  // "*"
+    guard server.path.split(path) else {
+      try limit(exchange, nil)
+      throw .path
+    }
+    let table = server.currentRoutes()
+    let method = unsafe bytes.span.extracting(server.head.methodRange)
+    switch table.match(server.path, method: method) {
+    case .found(.builtIn(let builtIn)):
+      var caller: Caller?
+      if builtIn.scope != nil || builtIn == .webSocket {
+        caller = unsafe try identify(bytes, exchange)
+      }
+      if builtIn.isLimited { try limit(exchange, caller) }
+      if let scope = builtIn.scope { try admit(caller, scope: scope) }
+      unsafe answer(builtIn, exchange, bytes, caller)
+    case .found(.plugin(let route)):
+      let caller = unsafe try identify(bytes, exchange)
+      try limit(exchange, caller)
+      if !route.isPublic { try admit(caller, scope: route.scope) }
+      unsafe try begin(route, exchange, bytes, caller)
+    case .wrongMethod(let allowed):
+      try limit(exchange, nil)
+      guard server.head.method == .options else { throw .methodNotAllowed(allowed) }
+      answerOptions(exchange, methods: allowed)
+    case .nothing:
+      try limit(exchange, nil)
+      throw .notFound
+    }
+  }
+
+  // MARK: - Who, and how often
+
+  /// Who the request's credentials name; `nil` when it brings none.
+  ///
+  /// Wrong credentials count against the address, so that guessing is limited.
+  private func identify(
+    _ bytes: UnsafeBufferPointer<UInt8>,
+    _ exchange: Exchange
+  ) throws(Refusal) -> Caller? {
+    let bearer = server.head.first(.authorization)
+    let key = server.head.first(.xAPIKey)
+    guard bearer != nil || key != nil else { return nil }
+    let seconds = server.writer.unixTime
+    do throws(AuthenticationError) {
+      let caller: Caller
+      if let bearer {
+        caller = try server.tokens.caller(
+          authorization: unsafe bytes.span.extracting(bearer), now: seconds)
+      } else {
+        caller = try server.core.authenticator.identify(
+          apiKey: unsafe bytes.span.extracting(key ?? 0..<0))
+      }
+      exchange.subject.append(contentsOf: caller.subjectBytes)
+      return caller
+    } catch {
+      try limit(exchange, nil)
+      throw .authentication(error)
+    }
+  }
+
+  /// Counts the request, and adds the rate limit fields to its answer.
+  private func limit(_ exchange: Exchange, _ caller: Caller?) throws(Refusal) {
+    let window: any RateWindow
+    let tier: RateTier
+    if let caller {
+      window = caller.window
+      tier = caller.tier
+    } else {
+      window = anonymousWindow()
+      tier = server.core.tiers.fallback
+    }
+    let decision = window.take(tier, now: now)
+    RateFields.append(decision, tier, unixTime: server.writer.unixTime, to: &exchange.lines)
+    guard decision.isAllowed else {
+      throw .rateLimited(tier: tier.name, retryAfter: decision.resetSeconds)
+    }
+  }
+
+  private func anonymousWindow() -> any RateWindow {
+    if let addressWindow { return addressWindow }
+    let text = String(decoding: peer, as: UTF8.self)
+    let window = server.core.rates.window(for: RateKey.address(text))
+    addressWindow = window
+    return window
+  }
+
+  private func admit(_ caller: Caller?, scope: String) throws(Refusal) {
+    do throws(AuthenticationError) {
+      try server.core.authenticator.admit(caller, scope: scope)
+    } catch {
+      throw .authentication(error)
+    }
+  }
+
+  // MARK: - Answers of the host's own
+
+  /// Answers with `refusal`, in place of the route.
+  func refuse(_ refusal: Refusal) {
+    guard let exchange else { return }
+    decideReuse(exchange)
+    server.writer.failure(exchange, Failure(refusal))
+    finish(exchange)
+  }
+
+  /// Whether the connection can go on after an answer given now; before the answer is rendered.
+  ///
+  /// A body that the client still means to send is cheaper to read than a new connection, if it is
+  /// small and its end is known; one that waits for 100 Continue may never come (RFC 9110 §10.1.1).
+  func decideReuse(_ exchange: Exchange) {
+    guard let body else { return }
+    let isWorthIt = (body.remaining ?? .max) <= HTTPConnection.discardBytes
+    if !isWorthIt || exchange.awaitsContinue { exchange.keepAlive = false }
+  }
+
+  /// Answers bytes after which nothing on this connection can be understood, and ends it.
+  func refuseUnread(_ refusal: Refusal) {
+    let exchange = server.takeExchange()
+    self.exchange = exchange
+    exchange.keepAlive = false
+    exchange.began = now
+    server.makeRequestID(into: &exchange.requestID)
+    server.prepareWriter()
+    body = nil
+    refuse(refusal)
+  }
+
+  private func answerOptions(_ exchange: Exchange, methods: [String]) {
+    var fields = AnswerFields()
+    fields.lines = Array("Allow: \(methods.joined(separator: ", "))\r\n".utf8)
+    if server.head.first(.accessControlRequestMethod) != nil, !exchange.lines.isEmpty {
+      fields.lines += CORSPolicy.preflightLines(methods: methods).utf8
+    }
+    decideReuse(exchange)
+    server.writer.plain(exchange, status: 204, type: "", [], fields: fields)
+    finish(exchange)
+  }
+}

@@ -1,0 +1,221 @@
+import CLinux
+import Glibc
+import Synchronization
+import Wire
+
+/// One loop's share of the gateway: its listener, connections, and everything they reuse.
+///
+/// Not `Sendable`; other threads reach it through `ServerEnd`.
+@safe package final class Server {
+  let core: Core
+  package let loop: EventLoop
+  let end: ServerEnd
+  let desk: AnswerDesk
+  let limits: Limits
+  var head = RequestHead()
+  var path = PathSegments()
+  var writer: ResponseWriter
+  let tokens: TokenCache
+  let accessLog: AccessLog?
+  let traffic: Traffic
+  let cors: CORSPolicy
+  lazy var gzip: Gzip? = Gzip()
+  var hub: SocketHub
+  /// The request whose inline handler runs right now; 0 for none.
+  var inlineHandle: UInt64 = 0
+  let inlineNanoseconds: Int64
+  private(set) var listener: Listener?
+  private var routes: RouteTable
+  private var routesVersion: UInt64
+  private var spareExchanges: [Exchange] = []
+  private var exchanges: [Exchange?] = []
+  private var ids: RequestIDs
+  private var flush: FlushTimer?
+  /// Open connections of this loop, WebSockets included.
+  private(set) var connectionCount = 0
+  /// Runs when draining has begun and the last connection is gone.
+  var whenEmpty: (() -> Void)?
+
+  package init(core: Core, loop: EventLoop, end: ServerEnd, desk: AnswerDesk) {
+    self.core = core
+    self.loop = loop
+    self.end = end
+    self.desk = desk
+    limits = core.settings.limits
+    inlineNanoseconds = limits.inlineTime.nanoseconds
+    writer = ResponseWriter(corsVaries: !core.settings.corsOrigins.isEmpty)
+    tokens = core.authenticator.makeCache()
+    accessLog =
+      core.settings.accessLog
+      ? AccessLog(writer: core.writer, format: core.settings.logFormat) : nil
+    traffic = end.traffic
+    cors = CORSPolicy(origins: core.settings.corsOrigins)
+    hub = SocketHub()
+    (routes, routesVersion) = core.routes()
+    ids = RequestIDs()
+    flush = FlushTimer(server: self)
+    unsafe end.attach(self)
+  }
+
+  /// Begins to accept connections.
+  package func listen(port: UInt16) throws(SystemError) -> UInt16 {
+    let listener = try Listener(host: core.settings.host, port: port, loop: loop) {
+      [unowned self] socket, peer in accept(socket, from: peer)
+    }
+    self.listener = listener
+    return listener.port
+  }
+
+  // MARK: - Connections
+
+  private func accept(_ socket: consuming Descriptor, from peer: [UInt8]) {
+    switch core.connections.add(peer) {
+    case .admitted: break
+    case .tooMany: return  // closing is all that can be afforded
+    case .tooManyFromAddress:
+      refuse(socket, .tooManyConnections)
+      return
+    }
+    let connection = HTTPConnection(socket: socket, peer: peer, server: self)
+    do {
+      try connection.open()
+      connectionCount += 1
+    } catch {
+      core.connections.remove(peer)
+      core.log.write(.error, "cannot watch a connection", [("error", "\(error)")])
+    }
+  }
+
+  /// Answers a connection that is not let in, as far as its socket takes the answer at once.
+  private func refuse(_ socket: borrowing Descriptor, _ refusal: Refusal) {
+    let exchange = takeExchange()
+    exchange.keepAlive = false
+    exchange.requestID = ids.next()
+    prepareWriter()
+    writer.failure(exchange, Failure(refusal))
+    _ = unsafe writer.out.withUnsafeBytes { unsafe OutputQueue.send($0, to: socket.raw) }
+    writer.out.removeAll(keepingCapacity: true)
+    shutdown(socket.raw, CInt(SHUT_WR))
+    giveBack(exchange)
+  }
+
+  /// A connection of this loop has closed.
+  func closed(peer: [UInt8]) {
+    core.connections.remove(peer)
+    connectionCount -= 1
+    if connectionCount == 0 { whenEmpty?() }
+  }
+
+  // MARK: - What requests share
+
+  /// The route table a request that begins now will keep.
+  func currentRoutes() -> RouteTable {
+    if core.routesVersion != routesVersion { (routes, routesVersion) = core.routes() }
+    return routes
+  }
+
+  /// Brings the rendered date up to the loop's clock.
+  func prepareWriter() { writer.refresh(now: loop.now) }
+
+  func takeExchange() -> Exchange {
+    let exchange = spareExchanges.popLast() ?? Exchange()
+    exchange.reset()
+    return exchange
+  }
+
+  func giveBack(_ exchange: Exchange) {
+    exchange.reset()
+    if spareExchanges.count < 64 { spareExchanges.append(exchange) }
+  }
+
+  /// Makes an id for a request that brought none.
+  func makeRequestID(into id: inout [UInt8]) { ids.write(to: &id) }
+
+  func noteAccess(_ exchange: Exchange, peer: [UInt8]) {
+    traffic.count(status: exchange.status)
+    guard let accessLog else { return }
+    if accessLog.isEmpty, let flush { loop.setDeadline(flush, at: loop.now + AccessLog.delay) }
+    accessLog.write(
+      AccessLog.Entry(
+        requestID: exchange.requestID,
+        method: exchange.method,
+        path: exchange.path,
+        status: exchange.status,
+        bodyBytes: exchange.bodyBytes,
+        nanoseconds: linux_monotonic() - exchange.began,
+        peer: peer,
+        subject: exchange.subject
+      )
+    )
+  }
+
+  // MARK: - Exchanges at plugins
+
+  /// Opens a gate for `exchange`; `nil` when too many requests are under way.
+  func openGate(_ exchange: Exchange, for route: PluginRoute) -> UInt64? {
+    guard let handle = end.gates.open(owner: route.instance.context) else { return nil }
+    let index = AnswerGates.index(of: handle)
+    while exchanges.count <= index { exchanges.append(nil) }
+    exchanges[index] = exchange
+    exchange.handle = handle
+    exchange.route = route
+    return handle
+  }
+
+  /// Closes the gate of `exchange`; the plugin's later answers get `GW_E_GONE`.
+  func closeGate(_ exchange: Exchange) {
+    guard exchange.handle != 0 else { return }
+    end.gates.close(exchange.handle)
+    exchanges[AnswerGates.index(of: exchange.handle)] = nil
+    exchange.handle = 0
+  }
+
+  /// The exchange behind a handle, `nil` when it has ended.
+  func exchange(_ handle: UInt64) -> Exchange? {
+    let index = AnswerGates.index(of: handle)
+    guard index < exchanges.count, let exchange = exchanges[index], exchange.handle == handle else {
+      return nil
+    }
+    return exchange
+  }
+
+  // MARK: - Stopping
+
+  /// Stops accepting, closes what is idle, and lets the rest finish.
+  func drain() {
+    listener?.close()
+    listener = nil
+    for slot in 0..<loop.slotCount {
+      switch loop.source(inSlot: slot) {
+      case let connection as HTTPConnection: connection.drain()
+      case let socket as WebSocketConnection: socket.drain()
+      default: break
+      }
+    }
+    if connectionCount == 0 { whenEmpty?() }
+  }
+
+  /// Cancels what is still under way.
+  func cancelAll() {
+    for slot in 0..<loop.slotCount {
+      switch loop.source(inSlot: slot) {
+      case let connection as HTTPConnection: connection.cancelForDrain()
+      case let socket as WebSocketConnection: socket.cut()
+      default: break
+      }
+    }
+  }
+}
+
+/// Hands waiting access log lines to the writer after a while.
+private final class FlushTimer: Source {
+  private unowned let server: Server
+
+  init(server: Server) {
+    self.server = server
+    super.init()
+    server.loop.add(self)
+  }
+
+  override func expired() { server.accessLog?.flush() }
+}

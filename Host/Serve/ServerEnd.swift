@@ -1,0 +1,41 @@
+import Synchronization
+
+/// What other threads may hold of one server.
+@safe package final class ServerEnd: Sendable {
+  package let gates: AnswerGates
+  package let traffic = Traffic()
+  private let remote = Mutex<EventLoop.Remote?>(nil)
+  /// Address of the server, which lives as long as the process serves; 0 before it is made.
+  private let server = Atomic<UInt>(0)
+
+  package init(index: Int) { gates = AnswerGates(loop: index) }
+
+  /// Makes `server` reachable; on its loop's thread.
+  func attach(_ server: Server) {
+    remote.withLock { $0 = server.loop.remote }
+    let address = unsafe UInt(bitPattern: Unmanaged.passUnretained(server).toOpaque())
+    self.server.store(address, ordering: .releasing)
+  }
+
+  /// The server, when the caller runs on its loop's thread; `nil` on any other.
+  func local() -> Server? {
+    guard let remote = current(), remote.isCurrent else { return nil }
+    return unsafe resolve()
+  }
+
+  /// Runs `work` on the server's loop; dropped when there is no server yet.
+  func post(_ work: @escaping @Sendable (Server) -> Void) {
+    current()?.post { [self] _ in
+      if let server = unsafe resolve() { work(server) }
+    }
+  }
+
+  private func current() -> EventLoop.Remote? { remote.withLock { $0 } }
+
+  /// Only on the loop's own thread, which is where the server lives.
+  @unsafe private func resolve() -> Server? {
+    let address = server.load(ordering: .acquiring)
+    guard let pointer = unsafe UnsafeRawPointer(bitPattern: address) else { return nil }
+    return unsafe Unmanaged<Server>.fromOpaque(pointer).takeUnretainedValue()
+  }
+}
