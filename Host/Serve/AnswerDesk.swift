@@ -33,7 +33,7 @@ package final class AnswerDesk: AnswerSink {
         server.deliver(request) { writer, exchange in
           unsafe writer.success(
             exchange, status: status, message: message, data: data, fields: rendered,
-            gzip: server.gzip(for: exchange, data.count))
+            gzip: server.gzip)
         }
         return
       }
@@ -44,7 +44,7 @@ package final class AnswerDesk: AnswerSink {
             unsafe data.withUnsafeBytes { data in
               unsafe writer.success(
                 exchange, status: status, message: message, data: data, fields: rendered,
-                gzip: server.gzip(for: exchange, data.count))
+                gzip: server.gzip)
             }
           }
         }
@@ -94,7 +94,7 @@ package final class AnswerDesk: AnswerSink {
         server.deliver(request) { writer, exchange in
           unsafe writer.raw(
             exchange, status: status, content: content, fields: rendered,
-            gzip: server.gzip(for: exchange, content.count))
+            gzip: server.gzip)
         }
         return
       }
@@ -104,7 +104,7 @@ package final class AnswerDesk: AnswerSink {
           unsafe copy.withUnsafeBytes { content in
             unsafe writer.raw(
               exchange, status: status, content: content, fields: rendered,
-              gzip: server.gzip(for: exchange, content.count))
+              gzip: server.gzip)
           }
         }
       }
@@ -165,6 +165,9 @@ package final class AnswerDesk: AnswerSink {
     }
     return String(decoding: exchange.requestID, as: UTF8.self)
   }
+
+  /// The counts of all loops.
+  var traffic: [Traffic] { ends.map(\.traffic) }
 
   // MARK: - Finding the loop
 

@@ -61,9 +61,7 @@ extension Failure {
         405, "METHOD_NOT_ALLOWED", "This path answers \(list) only.", lines: "Allow: \(list)\r\n")
     case .authentication(let error):
       self.init(error.status, error.code, error.message)
-      if let challenge = error.challenge {
-        lines = Array("WWW-Authenticate: \(challenge)\r\n".utf8)
-      }
+      lines = Array("WWW-Authenticate: \(error.challenge)\r\n".utf8)
     case .rateLimited(let tier, let retryAfter):
       self.init(
         429, "RATE_LIMIT_EXCEEDED",

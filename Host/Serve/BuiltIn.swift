@@ -24,9 +24,9 @@ enum BuiltIn: CaseIterable, Sendable {
   /// The scope a caller needs; `nil` when it is for everyone.
   ///
   /// Metrics tell what others do, so they are not for everyone.
-  var scope: String? {
+  var scope: RequiredScope? {
     switch self {
-    case .metrics: "admin"
+    case .metrics: RequiredScope(name: "admin")
     case .index, .health, .live, .ready, .webSocket, .openAPI: nil
     }
   }

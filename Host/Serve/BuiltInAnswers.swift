@@ -1,3 +1,4 @@
+import CLinux
 import Wire
 
 /// What the host answers itself.
@@ -20,7 +21,7 @@ extension HTTPConnection {
     case .metrics:
       server.writer.plain(
         exchange, status: 200, type: "text/plain; version=0.0.4; charset=utf-8",
-        Array(server.core.renderMetrics(server.desk.traffic).utf8), gzip: server.gzip)
+        server.core.renderMetrics(server.desk.traffic), gzip: server.gzip)
     case .openAPI:
       server.writer.plain(
         exchange, status: 200, type: "application/json",
@@ -52,9 +53,9 @@ extension HTTPConnection {
   }
 
   private func answerHealth(_ exchange: Exchange) {
-    server.healthBody(now: now)
+    server.health.refresh(core: server.core, now: now, wall: linux_realtime())
     server.writer.plain(
-      exchange, status: server.healthStatus, type: "application/json", server.health, gzip: nil)
+      exchange, status: server.health.status, type: "application/json", server.health.bytes)
   }
 
   private func answerState(_ exchange: Exchange, isGood: Bool, good: String, bad: String) {

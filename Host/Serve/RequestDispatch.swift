@@ -67,12 +67,12 @@ extension HTTPConnection {
         caller = unsafe try identify(bytes, exchange)
       }
       if builtIn.isLimited { try limit(exchange, caller) }
-      if let scope = builtIn.scope { try admit(caller, scope: scope) }
+      if let scope = builtIn.scope { try admit(caller, scope) }
       unsafe answer(builtIn, exchange, bytes, caller)
-    case .found(.plugin(let route)):
+    case .found(.plugin(let route, let scope)):
       let caller = unsafe try identify(bytes, exchange)
       try limit(exchange, caller)
-      if !route.isPublic { try admit(caller, scope: route.scope) }
+      if !route.isPublic { try admit(caller, scope) }
       unsafe try begin(route, exchange, bytes, caller)
     case .wrongMethod(let allowed):
       try limit(exchange, nil)
@@ -100,13 +100,14 @@ extension HTTPConnection {
     do throws(AuthenticationError) {
       let caller: Caller
       if let bearer {
-        caller = try server.tokens.caller(
-          authorization: unsafe bytes.span.extracting(bearer), now: seconds)
+        let field = unsafe bytes.span.extracting(bearer)
+        let token = field.extracting(try Authenticator.token(in: field))
+        caller = try server.tokens.caller(bearer: token, now: seconds)
       } else {
-        caller = try server.core.authenticator.identify(
-          apiKey: unsafe bytes.span.extracting(key ?? 0..<0))
+        caller = try server.tokens.caller(
+          apiKey: unsafe bytes.span.extracting(key ?? 0..<0), now: seconds)
       }
-      exchange.subject.append(contentsOf: caller.subjectBytes)
+      exchange.subject.append(contentsOf: caller.subject)
       return caller
     } catch {
       try limit(exchange, nil)
@@ -140,9 +141,9 @@ extension HTTPConnection {
     return window
   }
 
-  private func admit(_ caller: Caller?, scope: String) throws(Refusal) {
+  private func admit(_ caller: Caller?, _ scope: RequiredScope) throws(Refusal) {
     do throws(AuthenticationError) {
-      try server.core.authenticator.admit(caller, scope: scope)
+      try server.core.authenticator.admit(caller, scope)
     } catch {
       throw .authentication(error)
     }

@@ -96,8 +96,8 @@ enum RequestView {
       if caller.identity.mfaVerified { unsafe request.flags |= UInt32(GW_REQUEST_MFA) }
     }
     let caller = unsafe facts.caller
-    return unsafe borrowed(caller?.subjectBytes ?? []) { subject in
-      unsafe borrowed(caller?.scopeBytes ?? []) { scopes in
+    return unsafe borrowed(caller?.subject ?? []) { subject in
+      unsafe borrowed(caller?.scopes ?? []) { scopes in
         unsafe borrowed(caller?.tier.nameBytes ?? []) { tier in
           unsafe borrowed(facts.requestID) { requestID in
             unsafe borrowed(facts.traceID) { traceID in

@@ -3,7 +3,7 @@ import Wire
 /// What answers at a path.
 enum Endpoint: Sendable {
   case builtIn(BuiltIn)
-  case plugin(PluginRoute)
+  case plugin(PluginRoute, RequiredScope)
 }
 
 /// All routes of one moment, immutable; a change is a new table.
@@ -38,7 +38,7 @@ package final class RouteTable: Sendable {
     }
     for route in pluginRoutes {
       let node = Self.insert(route.pattern.segments, into: &nodes)
-      nodes[node].endpoints.append((route.method, .plugin(route)))
+      nodes[node].endpoints.append((route.method, .plugin(route, RequiredScope(name: route.scope))))
     }
     self.nodes = nodes
     self.pluginRoutes = pluginRoutes
@@ -70,7 +70,7 @@ package final class RouteTable: Sendable {
   /// Finds what answers `method` at a path.
   ///
   /// Literal segments win over parameters, position by position.
-  func match(_ path: borrowing PathSegments, method: Span<UInt8>) -> Match {
+  func match(_ path: borrowing SplitPath, method: Span<UInt8>) -> Match {
     guard let node = find(path, from: 0, at: 0) else { return .nothing }
     let endpoints = nodes[node].endpoints
     var get: Endpoint?
@@ -83,7 +83,7 @@ package final class RouteTable: Sendable {
   }
 
   /// The methods that a path answers; `nil` when nothing is there.
-  func methods(_ path: borrowing PathSegments) -> [String]? {
+  func methods(_ path: borrowing SplitPath) -> [String]? {
     guard let node = find(path, from: 0, at: 0) else { return nil }
     return Self.allowed(nodes[node].endpoints.map(\.method))
   }
@@ -95,7 +95,7 @@ package final class RouteTable: Sendable {
     return all
   }
 
-  private func find(_ path: borrowing PathSegments, from segment: Int, at node: Int) -> Int? {
+  private func find(_ path: borrowing SplitPath, from segment: Int, at node: Int) -> Int? {
     guard segment < path.count else { return nodes[node].endpoints.isEmpty ? nil : node }
     for index in nodes[node].literals.indices where path.equals(segment, nodes[node].literals[index].segment) {
       if let found = find(path, from: segment + 1, at: nodes[node].literals[index].node) {

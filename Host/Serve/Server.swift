@@ -13,14 +13,15 @@ import Wire
   let desk: AnswerDesk
   let limits: Limits
   var head = RequestHead()
-  var path = PathSegments()
+  var path = SplitPath()
   var writer: ResponseWriter
   let tokens: TokenCache
   let accessLog: AccessLog?
   let traffic: Traffic
   let cors: CORSPolicy
   lazy var gzip: Gzip? = Gzip()
-  var hub: SocketHub
+  var hub = SocketHub()
+  var health = HealthBody()
   /// The request whose inline handler runs right now; 0 for none.
   var inlineHandle: UInt64 = 0
   let inlineNanoseconds: Int64
@@ -44,13 +45,12 @@ import Wire
     limits = core.settings.limits
     inlineNanoseconds = limits.inlineTime.nanoseconds
     writer = ResponseWriter(corsVaries: !core.settings.corsOrigins.isEmpty)
-    tokens = core.authenticator.makeCache()
+    tokens = TokenCache(core.authenticator, rates: core.rates, tiers: core.tiers)
     accessLog =
       core.settings.accessLog
       ? AccessLog(writer: core.writer, format: core.settings.logFormat) : nil
     traffic = end.traffic
     cors = CORSPolicy(origins: core.settings.corsOrigins)
-    hub = SocketHub()
     (routes, routesVersion) = core.routes()
     ids = RequestIDs()
     flush = FlushTimer(server: self)

@@ -4,7 +4,7 @@ import Wire
 ///
 /// Decoding comes after splitting, so that `%2F` is data and never separates. Belongs to one loop
 /// and is filled anew for each request.
-struct PathSegments: ~Copyable {
+struct SplitPath: ~Copyable {
   private var bytes: [UInt8] = []
   private var ranges: [Range<Int>] = []
 

@@ -1,0 +1,42 @@
+import Wire
+
+/// The WebSocket connections of one loop, and what is sent to many of them.
+struct SocketHub {
+  private var sockets: [UInt64: WebSocketConnection] = [:]
+
+  mutating func add(_ socket: WebSocketConnection) { sockets[socket.token] = socket }
+
+  mutating func remove(_ socket: WebSocketConnection) { sockets[socket.token] = nil }
+
+  /// Every connection, in no order.
+  var all: [WebSocketConnection] { Array(sockets.values) }
+}
+
+/// Sends published events to the WebSocket clients of all loops.
+package final class EventPost: EventOutlet {
+  private let ends: [ServerEnd]
+
+  package init(ends: [ServerEnd]) { self.ends = ends }
+
+  package func publish(topic: String, subject: String, payload: [UInt8]) {
+    // Between its braces, so that the members stand beside the host's own.
+    guard let open = payload.firstIndex(of: UInt8(ascii: "{")),
+      let close = payload.lastIndex(of: UInt8(ascii: "}")), open < close
+    else { return }
+    let members = Array(payload[(open + 1)..<close])
+    for end in ends {
+      end.post { server in server.deliver(topic: topic, subject: subject, members: members) }
+    }
+  }
+}
+
+extension Server {
+  /// Sends an event to each of this loop's clients that may have it and wants it.
+  func deliver(topic: String, subject: String, members: [UInt8]) {
+    guard let declaration = core.topic(topic) else { return }
+    let stamp = Timestamp.text(nanoseconds: writer.unixTime * 1_000_000_000)
+    for socket in hub.all where socket.wants(declaration, subject: subject) {
+      socket.sendEvent(topic, stamp: stamp, members: members)
+    }
+  }
+}
