@@ -107,6 +107,11 @@ package final class Authenticator: Sendable {
     guard caller.may(scope) else { throw .missingScope(scope.name) }
   }
 
+  /// Refuses a caller without a second factor where one is required.
+  package func requireFactor(_ caller: Caller) throws(AuthenticationError) {
+    guard !requireMFA || caller.identity.mfaVerified else { throw .mfaRequired }
+  }
+
   /// Keys are held and compared as digests, so that no comparison runs over a key itself.
   private static func digest(_ bytes: Span<UInt8>) -> [UInt8] {
     var digest = [UInt8](repeating: 0, count: 32)

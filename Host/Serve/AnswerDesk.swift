@@ -27,23 +27,23 @@ package final class AnswerDesk: AnswerSink {
   ) -> gw_status {
     answer(request, owner) { end in
       let rendered = unsafe AnswerFields(fields)
-      let message = unsafe Self.raw(message)
-      let data = unsafe Self.raw(data)
+      let words = unsafe Self.raw(message)
+      let value = unsafe Self.raw(data)
       if let server = inline(end, request) {
         server.deliver(request) { writer, exchange in
           unsafe writer.success(
-            exchange, status: status, message: message, data: data, fields: rendered,
+            exchange, status: status, message: words, data: value, fields: rendered,
             gzip: server.gzip)
         }
         return
       }
-      let (message, data) = unsafe (Array(message), Array(data))
+      let (wordBytes, valueBytes) = unsafe (Array(words), Array(value))
       end.post { server in
         server.deliver(request) { writer, exchange in
-          unsafe message.withUnsafeBytes { message in
-            unsafe data.withUnsafeBytes { data in
+          unsafe wordBytes.withUnsafeBytes { words in
+            unsafe valueBytes.withUnsafeBytes { value in
               unsafe writer.success(
-                exchange, status: status, message: message, data: data, fields: rendered,
+                exchange, status: status, message: words, data: value, fields: rendered,
                 gzip: server.gzip)
             }
           }

@@ -15,7 +15,7 @@ struct AnswerFields: Sendable {
 
   /// Renders `fields`; the HTTP interface has checked names and values.
   init(_ fields: UnsafeBufferPointer<gw_field>) {
-    for index in unsafe fields.indices {
+    for index in fields.indices {
       let field = unsafe fields[index]
       let name = unsafe UnsafeRawBufferPointer(start: field.name.start, count: field.name.count)
       let value = unsafe UnsafeRawBufferPointer(start: field.value.start, count: field.value.count)
@@ -28,7 +28,7 @@ struct AnswerFields: Sendable {
   }
 
   private mutating func note(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
-    switch unsafe name.count {
+    switch name.count {
     case 12 where unsafe Self.equal(name, "content-type"):
       hasContentType = true
       isCompressible = unsafe Self.isCompressible(value)
@@ -40,7 +40,7 @@ struct AnswerFields: Sendable {
   }
 
   private static func equal(_ bytes: UnsafeRawBufferPointer, _ lowercase: StaticString) -> Bool {
-    for index in unsafe bytes.indices {
+    for index in bytes.indices {
       guard unsafe bytes[index] | 0x20 == lowercase.utf8Start[index] | 0x20 else { return false }
     }
     return true

@@ -1,4 +1,4 @@
-import Wire
+package import Wire
 
 /// Why the host itself turns a request away.
 package enum Refusal: Error, Equatable {
@@ -13,8 +13,8 @@ package enum Refusal: Error, Equatable {
   case headTooSlow
   case bodyTooSlow(bytesPerSecond: Int)
   case tooManyConnections
-  case handshake(String)
-  case webSocketVersion
+  case handshake(HandshakeError)
+  case foreignOrigin
   case routeBusy
   case poolBusy
   case draining
@@ -77,12 +77,17 @@ extension Failure {
         "The body came slower than \(rate) bytes a second; send it faster or in smaller parts.")
     case .tooManyConnections:
       self = .unavailable("Too many connections from this address; close some and try again.")
-    case .handshake(let reason):
-      self.init(400, "VALIDATION_ERROR", reason)
-    case .webSocketVersion:
+    case .handshake(let error):
+      self.init(error.status, Self.code(for: error.status), error.message)
+      if error.status == 426 {
+        for (name, value) in WebSocketHandshake.refusalFields where name != "Connection" {
+          lines += "\(name): \(value)\r\n".utf8
+        }
+      }
+    case .foreignOrigin:
       self.init(
-        426, "UPGRADE_REQUIRED", "This path speaks WebSocket version 13 (RFC 6455).",
-        lines: "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n")
+        403, "INSUFFICIENT_PERMISSIONS",
+        "Pages of this origin may not open WebSockets here; CORS_ORIGINS lists those that may.")
     case .routeBusy:
       self = .unavailable("Too many requests of this route are under way; try again shortly.")
     case .poolBusy:

@@ -21,7 +21,7 @@ struct BodyReader {
   /// - Parameters:
   ///   - framing: As the head declares it; not `.none`.
   ///   - limit: Bytes of body beyond which `next` refuses.
-  init(_ framing: BodyFraming, limit: UInt64) {
+  init(_ framing: RequestHead.BodyFraming, limit: UInt64) {
     switch framing {
     case .none: self.framing = .length(0)
     case .length(let length): self.framing = .length(length)

@@ -1,4 +1,5 @@
 import CLinux
+import Synchronization
 import Wire
 
 /// What the host answers itself.

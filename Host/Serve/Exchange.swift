@@ -3,7 +3,7 @@ import Wire
 /// One request and its single answer, from the head to the last byte sent.
 ///
 /// Belongs to one loop, which reuses it for later requests.
-final class Exchange {
+@safe final class Exchange {
   /// The id under which log, answer and trace know the request.
   var requestID: [UInt8] = []
   /// 32 hex digits (W3C Trace Context).

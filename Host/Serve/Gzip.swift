@@ -28,7 +28,7 @@ import CZlib
   ///
   /// - Returns: Whether it did; when not, `output` is as it was and the body is better sent plain.
   func compress(_ body: UnsafeRawBufferPointer, to output: inout [UInt8]) -> Bool {
-    guard unsafe deflateReset(stream) == Z_OK, unsafe body.count <= Int(UInt32.max) else {
+    guard unsafe deflateReset(stream) == Z_OK, body.count <= Int(UInt32.max) else {
       return false
     }
     let bound = unsafe Int(deflateBound(stream, UInt(body.count)))
@@ -42,7 +42,7 @@ import CZlib
       isWhole = unsafe deflate(stream, Z_FINISH) == Z_STREAM_END
       count = unsafe bound - Int(stream.pointee.avail_out)
     }
-    guard isWhole, unsafe compressed.count < body.count else { return false }
+    guard isWhole, compressed.count < body.count else { return false }
     output += compressed
     return true
   }

@@ -18,6 +18,8 @@ import Wire
     case discarding
     /// The request is complete; a plugin answers.
     case waiting
+    /// The handshake is done; the socket is handed to a WebSocket once `process` has returned.
+    case upgrading
     /// The last answer is out; reading until the client has seen it (RFC 9112 §9.6).
     case lingering
     case closed
@@ -34,6 +36,7 @@ import Wire
   var exchange: Exchange?
   /// Bytes of a streamed body that the plugin has not consumed.
   var unconsumed = 0
+  var pendingUpgrade: PendingUpgrade?
   /// Whether an inline handler of this connection's request runs right now.
   var isCallingInline = false
   /// When the body began, moved on by the time in which it was not wanted.
@@ -43,6 +46,8 @@ import Wire
   var addressWindow: (any RateWindow)?
 
   private var socket: Descriptor?
+  /// The socket's number, also after it was handed on.
+  private let raw: CInt
   private var output = OutputQueue()
   private var interest: UInt32 = 0
   private var headBegan: Int64 = 0
@@ -63,20 +68,13 @@ import Wire
   private static let bodyGrace: Int64 = 5_000_000_000
 
   init(socket: consuming Descriptor, peer: [UInt8], server: Server) {
+    raw = socket.raw
     self.socket = consume socket
     self.peer = peer
     self.server = server
   }
 
   var now: Int64 { server.loop.now }
-
-  /// The socket's number; -1 once it was closed or handed on.
-  private var raw: CInt {
-    switch socket {
-    case .some(let descriptor): descriptor.raw
-    case .none: -1
-    }
-  }
 
   func open() throws(SystemError) {
     interest = EPOLLIN.rawValue | EPOLLRDHUP.rawValue
@@ -142,7 +140,7 @@ import Wire
   /// - Returns: How many were used.
   private func process(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
     var offset = 0
-    while unsafe offset < bytes.count {
+    while offset < bytes.count {
       switch phase {
       case .head:
         let rest = unsafe UnsafeBufferPointer(rebasing: bytes[offset...])
@@ -152,12 +150,12 @@ import Wire
         let before = offset
         unsafe readBody(bytes, from: &offset)
         guard offset > before || phase == .head else { return offset }
-      case .waiting: return offset
+      case .waiting, .upgrading: return offset
       case .lingering:
-        unsafe lingered += bytes.count - offset
+        lingered += bytes.count - offset
         if lingered > Self.lingerBytes { close() }
-        return unsafe bytes.count
-      case .closed: return unsafe bytes.count
+        return bytes.count
+      case .closed: return bytes.count
       }
     }
     return offset
@@ -174,7 +172,7 @@ import Wire
       return length
     } catch {
       refuseUnread(.head(error))
-      return unsafe bytes.count
+      return bytes.count
     }
   }
 
@@ -220,6 +218,7 @@ import Wire
   /// Brings the socket's interest and deadline in line with the phase; after every event.
   func settle() {
     transmit()
+    if let upgrade = pendingUpgrade.take() { return become(upgrade) }
     guard phase != .closed else { return }
     if phase == .lingering, output.isEmpty, lingered == 0 { beginLinger() }
     guard phase != .closed else { return }
@@ -247,7 +246,7 @@ import Wire
         pausedAt = now
       }
       return isWanted
-    case .closed: return false
+    case .closed, .upgrading: return false
     }
   }
 
@@ -320,10 +319,17 @@ import Wire
     server.closed(peer: peer)
   }
 
-  /// Hands the socket to the WebSocket that the connection becomes.
-  func handOver() -> Descriptor? {
+  /// Hands the socket, its place on the loop and what has come already to a WebSocket.
+  private func become(_ upgrade: PendingUpgrade) {
+    guard phase != .closed, let socket = socket.take() else { return }
     phase = .closed
-    return socket.take()
+    let early = input
+    input = []
+    let web = WebSocketConnection(
+      socket: socket, peer: peer, server: server, caller: upgrade.caller, output: output,
+      input: early)
+    server.loop.replace(self, with: web)
+    web.open(handshake: upgrade.answer)
   }
 
   /// Cuts the connection, so that the client sees that its answer is not whole.
@@ -347,7 +353,7 @@ import Wire
       }
     case .collecting, .streaming, .discarding: at = now + 1_000_000_000
     case .waiting: if let exchange, exchange.answer == .none { at = exchange.deadline }
-    case .lingering, .closed: break
+    case .lingering, .closed, .upgrading: break
     }
     if !output.isEmpty { at = min(at, lastProgress + limits.writeStallTime.nanoseconds) }
     server.loop.setDeadline(self, at: at)
@@ -365,7 +371,7 @@ import Wire
     case .waiting:
       if let exchange, exchange.answer == .none, now >= exchange.deadline { answerTimeout(exchange) }
     case .lingering: return close()
-    case .closed: return
+    case .closed, .upgrading: return
     }
     settle()
   }

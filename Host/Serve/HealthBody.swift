@@ -1,3 +1,4 @@
+import Synchronization
 import Wire
 
 /// The rendered answer of `/health`, kept for a moment.

@@ -1,3 +1,5 @@
+import Synchronization
+
 extension Core {
   /// The Prometheus text of host and plugins.
   func renderMetrics(_ traffic: [Traffic]) -> [UInt8] {

@@ -1,5 +1,6 @@
 import CGatewayPlugin
 import CLinux
+import Synchronization
 import Wire
 
 /// Why a plugin's answer is not wanted any more.

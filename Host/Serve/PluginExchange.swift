@@ -1,6 +1,7 @@
 import CGatewayPlugin
 import CLinux
 import Glibc
+import Synchronization
 import Wire
 
 /// A request at a plugin: its body on the way in, its answer on the way out.
@@ -88,7 +89,7 @@ extension HTTPConnection {
       handle: exchange.handle, bytes: bytes, body: UnsafeBufferPointer(start: nil, count: 0),
       parameters: parameters(of: exchange), caller: caller, requestID: exchange.requestID,
       traceID: exchange.traceID, peer: peer, deadline: exchange.deadline)
-    runInline(route, exchange) { state in
+    unsafe runInline(route, exchange) { state in
       unsafe RequestView.withView(facts, server.head) { request in
         unsafe route.handler.request(route.user, request, state)
       }
@@ -96,7 +97,7 @@ extension HTTPConnection {
   }
 
   private func callInline(_ route: PluginRoute, _ exchange: Exchange, _ image: RequestImage) {
-    runInline(route, exchange) { state in
+    unsafe runInline(route, exchange) { state in
       unsafe image.withRequest(handle: exchange.handle) { request in
         unsafe route.handler.request(route.user, request, state)
       }
@@ -201,7 +202,7 @@ extension HTTPConnection {
     switch phase {
     case .collecting: unsafe image?.body.append(contentsOf: chunk)
     case .streaming:
-      unsafe unconsumed += chunk.count
+      unconsumed += chunk.count
       unsafe exchange?.call?.add(.body(Array(chunk), isLast: false), on: server.core.pool)
     default: break
     }

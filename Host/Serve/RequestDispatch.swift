@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Synchronization
 import Wire
 
 /// From a complete head to whoever answers: id, route, identity, rate, then plugin or built-in.
@@ -111,6 +112,24 @@ extension HTTPConnection {
       return caller
     } catch {
       try limit(exchange, nil)
+      throw .authentication(error)
+    }
+  }
+
+  /// Who a token from another place than the usual field names.
+  func identify(token: Span<UInt8>, _ exchange: Exchange) throws(Refusal) -> Caller {
+    do throws(AuthenticationError) {
+      return try server.tokens.caller(bearer: token, now: server.writer.unixTime)
+    } catch {
+      try limit(exchange, nil)
+      throw .authentication(error)
+    }
+  }
+
+  func requireFactor(_ caller: Caller) throws(Refusal) {
+    do throws(AuthenticationError) {
+      try server.core.authenticator.requireFactor(caller)
+    } catch {
       throw .authentication(error)
     }
   }

@@ -55,7 +55,7 @@ enum RequestView {
   ) -> Result {
     let base = unsafe facts.bytes
     func span(_ range: Range<Int>) -> gw_bytes {
-      guard let start = unsafe base.baseAddress else { return unsafe gw_bytes(start: nil, count: 0) }
+      guard let start = base.baseAddress else { return unsafe gw_bytes(start: nil, count: 0) }
       return unsafe gw_bytes(start: start + range.lowerBound, count: range.count)
     }
     let fieldCount = head.fields.count
@@ -76,13 +76,21 @@ enum RequestView {
       unsafe request.method = span(head.methodRange)
       unsafe request.target = span(head.targetRange)
       unsafe request.path = span(head.pathRange)
-      unsafe request.query = span(head.queryRange)
+      unsafe request.query = span(head.queryRange ?? 0..<0)
       unsafe request.fields = UnsafePointer(fields.baseAddress)
       unsafe request.field_count = used
       unsafe request.body = gw_bytes(start: facts.body.baseAddress, count: facts.body.count)
-      unsafe request.body_length = head.bodyLength
+      unsafe request.body_length = bodyLength(head.framing)
       unsafe request.deadline = UInt64(facts.deadline)
       return unsafe withIdentity(facts, &request, use)
+    }
+  }
+
+  private static func bodyLength(_ framing: RequestHead.BodyFraming) -> UInt64 {
+    switch framing {
+    case .none: 0
+    case .length(let length): length
+    case .chunked: .max
     }
   }
 

@@ -62,13 +62,13 @@ struct ResponseWriter {
     gzip: Gzip?
   ) {
     body.removeAll(keepingCapacity: true)
-    unsafe Self.append(#"{"success":true,"data":"#, to: &body)
+    Self.append(#"{"success":true,"data":"#, to: &body)
     if unsafe data.isEmpty {
-      unsafe Self.append("null", to: &body)
+      Self.append("null", to: &body)
     } else {
       unsafe body.append(contentsOf: data)
     }
-    unsafe Self.append(#","message":"#, to: &body)
+    Self.append(#","message":"#, to: &body)
     JSON.writeString(utf8: unsafe message.bindMemory(to: UInt8.self).span, to: &body)
     appendEnvelopeEnd(exchange)
     finish(exchange, status: status, type: "application/json", fields: fields, gzip: gzip)
@@ -86,12 +86,12 @@ struct ResponseWriter {
         gzip: nil)
       return
     }
-    unsafe Self.append(#"{"success":false,"error_code":"#, to: &body)
+    Self.append(#"{"success":false,"error_code":"#, to: &body)
     JSON.writeString(failure.code, to: &body)
-    unsafe Self.append(#","message":"#, to: &body)
+    Self.append(#","message":"#, to: &body)
     JSON.writeString(failure.message, to: &body)
     if !failure.details.isEmpty {
-      unsafe Self.append(#","details":"#, to: &body)
+      Self.append(#","details":"#, to: &body)
       body += failure.details
     }
     appendEnvelopeEnd(exchange)
@@ -128,25 +128,25 @@ struct ResponseWriter {
   }
 
   private mutating func appendEnvelopeEnd(_ exchange: Exchange) {
-    unsafe Self.append(#","timestamp":""#, to: &body)
+    Self.append(#","timestamp":""#, to: &body)
     body += stamp
-    unsafe Self.append(#"","request_id":""#, to: &body)
+    Self.append(#"","request_id":""#, to: &body)
     body += exchange.requestID
-    unsafe Self.append(#""}"#, to: &body)
+    Self.append(#""}"#, to: &body)
   }
 
   private mutating func appendProblem(_ exchange: Exchange, _ failure: borrowing Failure) {
     // RFC 9457 §4.2.1: without a page of its own a problem has the type about:blank.
-    unsafe Self.append(#"{"type":"about:blank","title":"#, to: &body)
+    Self.append(#"{"type":"about:blank","title":"#, to: &body)
     JSON.writeString("\(reasonPhrase(of: failure.status))", to: &body)
-    unsafe Self.append(#","status":"#, to: &body)
+    Self.append(#","status":"#, to: &body)
     ASCII.writeDecimal(UInt64(failure.status), to: &body)
-    unsafe Self.append(#","detail":"#, to: &body)
+    Self.append(#","detail":"#, to: &body)
     JSON.writeString(failure.message, to: &body)
-    unsafe Self.append(#","error_code":"#, to: &body)
+    Self.append(#","error_code":"#, to: &body)
     JSON.writeString(failure.code, to: &body)
     if !failure.details.isEmpty {
-      unsafe Self.append(#","details":"#, to: &body)
+      Self.append(#","details":"#, to: &body)
       body += failure.details
     }
     appendEnvelopeEnd(exchange)
@@ -171,16 +171,16 @@ struct ResponseWriter {
     }
     appendStatus(status)
     appendFields(exchange, type: type, fields: fields)
-    if gzip != nil { unsafe Self.append("Vary: Accept-Encoding\r\n", to: &out) }
-    if encoded != nil { unsafe Self.append("Content-Encoding: gzip\r\n", to: &out) }
+    if gzip != nil { Self.append("Vary: Accept-Encoding\r\n", to: &out) }
+    if encoded != nil { Self.append("Content-Encoding: gzip\r\n", to: &out) }
     let hasBody = status != 204 && status != 304 && status >= 200
     if hasBody {
-      unsafe Self.append("Content-Length: ", to: &out)
+      Self.append("Content-Length: ", to: &out)
       ASCII.writeDecimal(UInt64(encoded?.count ?? body.count), to: &out)
-      unsafe Self.append("\r\n\r\n", to: &out)
+      Self.append("\r\n\r\n", to: &out)
       if !exchange.isHead { if let encoded { out += encoded } else { out += body } }
     } else {
-      unsafe Self.append("\r\n", to: &out)
+      Self.append("\r\n", to: &out)
     }
   }
 
@@ -195,25 +195,25 @@ struct ResponseWriter {
     appendStatus(status)
     appendFields(exchange, type: "application/octet-stream", fields: fields)
     if length != .max {
-      unsafe Self.append("Content-Length: ", to: &out)
+      Self.append("Content-Length: ", to: &out)
       ASCII.writeDecimal(length, to: &out)
-      unsafe Self.append("\r\n", to: &out)
+      Self.append("\r\n", to: &out)
     } else if exchange.isChunked {
-      unsafe Self.append("Transfer-Encoding: chunked\r\n", to: &out)
+      Self.append("Transfer-Encoding: chunked\r\n", to: &out)
     }
-    unsafe Self.append("\r\n", to: &out)
+    Self.append("\r\n", to: &out)
   }
 
   private mutating func appendStatus(_ status: UInt16) {
     if status == 200 {
-      unsafe Self.append("HTTP/1.1 200 OK\r\n", to: &out)
+      Self.append("HTTP/1.1 200 OK\r\n", to: &out)
       return
     }
-    unsafe Self.append("HTTP/1.1 ", to: &out)
+    Self.append("HTTP/1.1 ", to: &out)
     ASCII.writeDecimal(UInt64(status), to: &out)
     out.append(UInt8(ascii: " "))
-    unsafe Self.append(reasonPhrase(of: status), to: &out)
-    unsafe Self.append("\r\n", to: &out)
+    Self.append(reasonPhrase(of: status), to: &out)
+    Self.append("\r\n", to: &out)
   }
 
   private mutating func appendFields(
@@ -222,22 +222,22 @@ struct ResponseWriter {
     fields: borrowing AnswerFields
   ) {
     out += common
-    if !fields.hasSecurityPolicy { unsafe Self.append(Self.policy, to: &out) }
+    if !fields.hasSecurityPolicy { Self.append(Self.policy, to: &out) }
     if !fields.hasContentType, exchange.status != 204, exchange.status != 304 {
-      unsafe Self.append("Content-Type: ", to: &out)
-      unsafe Self.append(type, to: &out)
-      unsafe Self.append("\r\n", to: &out)
+      Self.append("Content-Type: ", to: &out)
+      Self.append(type, to: &out)
+      Self.append("\r\n", to: &out)
     }
-    if !fields.hasCacheControl { unsafe Self.append("Cache-Control: no-store\r\n", to: &out) }
+    if !fields.hasCacheControl { Self.append("Cache-Control: no-store\r\n", to: &out) }
     if !fields.lines.isEmpty { out += fields.lines }
-    unsafe Self.append("X-Request-ID: ", to: &out)
+    Self.append("X-Request-ID: ", to: &out)
     out += exchange.requestID
-    unsafe Self.append("\r\n", to: &out)
+    Self.append("\r\n", to: &out)
     if !exchange.lines.isEmpty { out += exchange.lines }
     if !exchange.keepAlive {
-      unsafe Self.append("Connection: close\r\n", to: &out)
+      Self.append("Connection: close\r\n", to: &out)
     } else if exchange.isHTTP10 {
-      unsafe Self.append("Connection: keep-alive\r\n", to: &out)
+      Self.append("Connection: keep-alive\r\n", to: &out)
     }
   }
 

@@ -54,7 +54,7 @@ import Wire
     (routes, routesVersion) = core.routes()
     ids = RequestIDs()
     flush = FlushTimer(server: self)
-    unsafe end.attach(self)
+    end.attach(self)
   }
 
   /// Begins to accept connections.

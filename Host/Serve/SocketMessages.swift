@@ -1,3 +1,4 @@
+import Synchronization
 import Wire
 
 /// The messages of `/ws`: what clients may send, and what they get for it.
@@ -111,7 +112,7 @@ extension WebSocketConnection {
       }
       let known = try server.tokens.caller(
         bearer: Array(token.utf8).span, now: server.writer.unixTime)
-      try server.core.authenticator.checkFactor(known)
+      try server.core.authenticator.requireFactor(known)
       caller = known
       send([
         "type": "authenticated", "subject": .string(known.identity.subject),

@@ -12,9 +12,11 @@ import Wire
   /// What the client has subscribed to; `nil` while it has not chosen, and gets all it may have.
   var topics: Set<String>?
   private var socket: Descriptor?
+  /// The socket's number, also after it was handed on.
+  private let raw: CInt
   private var assembler: MessageAssembler
   private var input: [UInt8]
-  private var output = OutputQueue()
+  private var output: OutputQueue
   private var interest: UInt32 = EPOLLIN.rawValue
   private var sequence = 0
   private var lastHeard: Int64
@@ -29,25 +31,21 @@ import Wire
     peer: [UInt8],
     server: Server,
     caller: Caller?,
+    output: OutputQueue,
     input: [UInt8]
   ) {
+    raw = socket.raw
     self.socket = consume socket
     self.peer = peer
     self.server = server
     self.caller = caller
     self.input = input
-    assembler = MessageAssembler(limit: server.limits.messageBytes)
+    self.output = output
+    assembler = MessageAssembler(maxMessageBytes: server.limits.messageBytes)
     lastHeard = server.loop.now
   }
 
   private var now: Int64 { server.loop.now }
-
-  private var raw: CInt {
-    switch socket {
-    case .some(let descriptor): descriptor.raw
-    case .none: -1
-    }
-  }
 
   /// Sends `handshake` and the welcome, and handles what the client has sent already.
   func open(handshake: [UInt8]) {
@@ -87,13 +85,30 @@ import Wire
   }
 
   private func take(_ bytes: UnsafeBufferPointer<UInt8>) {
-    unsafe input.append(contentsOf: bytes)
-    do throws(MessageError) {
-      while socket != nil, let event = try assembler.next(&input) { handle(event) }
-    } catch {
-      sendClose(error.closeCode, error.message)
-      input = []
+    // Only the header of an unfinished frame is ever kept, so joining costs a few bytes.
+    if input.isEmpty {
+      let used = unsafe take(bytes.span)
+      if used < bytes.count { unsafe input.append(contentsOf: bytes[used...]) }
+    } else {
+      unsafe input.append(contentsOf: bytes)
+      let used = take(input.span)
+      input.removeFirst(used)
     }
+  }
+
+  private func take(_ bytes: Span<UInt8>) -> Int {
+    var offset = 0
+    do throws(MessageError) {
+      while socket != nil {
+        let event = try assembler.next(bytes, from: &offset)
+        if case .needMore = event { break }
+        handle(event)
+      }
+    } catch {
+      sendClose(error.closeCode, error.reason)
+      return bytes.count
+    }
+    return offset
   }
 
   private func handle(_ event: MessageAssembler.Event) {
@@ -106,7 +121,7 @@ import Wire
     case .binary:
       sendError("UNSUPPORTED_DATA", "Send text messages: this path speaks JSON.")
     case .ping(let payload): send(.pong, payload)
-    case .pong: break
+    case .pong, .needMore: break
     case .close(let code, _):
       sendClose(code ?? 1000, "")
       isClosing = true
@@ -162,8 +177,7 @@ import Wire
   private func send(_ opcode: FrameHeader.Opcode, _ payload: [UInt8]) {
     guard !isClosing else { return }
     var frame: [UInt8] = []
-    FrameHeader.write(opcode, count: payload.count, to: &frame)
-    frame += payload
+    FrameWriter.write(opcode, payload, to: &frame)
     guard output.count + frame.count <= server.limits.socketQueueBytes else {
       // 1013, try again later: the client reads slower than it is sent to.
       return sendClose(1013, "too slow")
@@ -174,10 +188,9 @@ import Wire
   private func sendClose(_ code: UInt16, _ reason: String) {
     guard !isClosing else { return }
     isClosing = true
-    let payload = [UInt8(code >> 8), UInt8(code & 0xFF)] + Array(reason.utf8.prefix(120))
     var frame: [UInt8] = []
-    FrameHeader.write(.close, count: payload.count, to: &frame)
-    output.append(frame + payload)
+    FrameWriter.writeClose(code: code, reason: reason, to: &frame)
+    output.append(frame)
     server.loop.setDeadline(self, at: now + Self.closeTime)
   }
 
