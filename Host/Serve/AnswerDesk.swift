@@ -26,7 +26,7 @@ package final class AnswerDesk: AnswerSink {
     fields: UnsafeBufferPointer<gw_field>
   ) -> gw_status {
     answer(request, owner) { end in
-      let rendered = unsafe AnswerFields(fields)
+      let rendered = unsafe RenderedFields(fields)
       let words = unsafe Self.raw(message)
       let value = unsafe Self.raw(data)
       if let server = inline(end, request) {
@@ -67,7 +67,7 @@ package final class AnswerDesk: AnswerSink {
         status, name.isEmpty ? Failure.code(for: status) : name,
         String(decoding: Self.raw(message), as: UTF8.self))
       failure.details = unsafe Array(Self.raw(details))
-      failure.lines = unsafe AnswerFields(fields).lines
+      failure.lines = unsafe RenderedFields(fields).lines
       let whole = failure
       if let server = inline(end, request) {
         server.deliver(request) { writer, exchange in writer.failure(exchange, whole) }
@@ -88,7 +88,7 @@ package final class AnswerDesk: AnswerSink {
   ) -> gw_status {
     defer { unsafe Self.release(body) }
     return answer(request, owner) { end in
-      let rendered = unsafe AnswerFields(fields)
+      let rendered = unsafe RenderedFields(fields)
       let content = unsafe Self.raw(body.bytes)
       if let server = inline(end, request) {
         server.deliver(request) { writer, exchange in
@@ -122,7 +122,7 @@ package final class AnswerDesk: AnswerSink {
     let claimed = end.gates.claim(request, owner: owner, from: .open, to: .streaming)
     guard claimed == GW_OK else { return claimed }
     end.gates.setLength(length, of: request)
-    let rendered = unsafe AnswerFields(fields)
+    let rendered = unsafe RenderedFields(fields)
     if let server = inline(end, request) {
       server.startStream(request, status: status, fields: rendered, length: length)
     } else {

@@ -49,7 +49,7 @@ extension HTTPConnection {
     unsafe data.bytes.withUnsafeBytes { data in
       unsafe server.writer.success(
         exchange, status: 200, message: UnsafeRawBufferPointer(start: nil, count: 0), data: data,
-        fields: AnswerFields(), gzip: server.gzip)
+        fields: RenderedFields(), gzip: server.gzip)
     }
   }
 

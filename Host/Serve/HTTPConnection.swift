@@ -45,7 +45,7 @@ import Wire
   /// The window of anonymous requests from this address, once there was one.
   var addressWindow: (any RateWindow)?
 
-  private var socket: Descriptor?
+  private var socket: Socket?
   /// The socket's number, also after it was handed on.
   private let raw: CInt
   private var output = OutputQueue()
@@ -67,9 +67,9 @@ import Wire
   static let discardBytes: UInt64 = 64 * 1024
   private static let bodyGrace: Int64 = 5_000_000_000
 
-  init(socket: consuming Descriptor, peer: [UInt8], server: Server) {
+  init(socket: Socket, peer: [UInt8], server: Server) {
     raw = socket.raw
-    self.socket = consume socket
+    self.socket = socket
     self.peer = peer
     self.server = server
   }

@@ -29,7 +29,7 @@ extension Server {
 
   // MARK: - Streams
 
-  func startStream(_ handle: UInt64, status: UInt16, fields: AnswerFields, length: UInt64) {
+  func startStream(_ handle: UInt64, status: UInt16, fields: RenderedFields, length: UInt64) {
     guard let exchange = exchange(handle), let connection = exchange.connection else { return }
     prepareWriter()
     connection.decideReuse(exchange)

@@ -67,7 +67,7 @@ import Wire
       defer { steps.isRunning = true }
       return !steps.isRunning
     }
-    if isIdle { pool.submitNext { [self] in run(on: pool) } }
+    if isIdle { pool.submitOwed { [self] in run(on: pool) } }
   }
 
   /// The plugin's state, once the loop may use it.

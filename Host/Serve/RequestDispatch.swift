@@ -201,7 +201,7 @@ extension HTTPConnection {
   }
 
   private func answerOptions(_ exchange: Exchange, methods: [String]) {
-    var fields = AnswerFields()
+    var fields = RenderedFields()
     fields.lines = Array("Allow: \(methods.joined(separator: ", "))\r\n".utf8)
     if server.head.first(.accessControlRequestMethod) != nil, !exchange.lines.isEmpty {
       fields.lines += CORSPolicy.preflightLines(methods: methods).utf8

@@ -58,7 +58,7 @@ struct ResponseWriter {
     status: UInt16,
     message: UnsafeRawBufferPointer,
     data: UnsafeRawBufferPointer,
-    fields: borrowing AnswerFields,
+    fields: borrowing RenderedFields,
     gzip: Gzip?
   ) {
     body.removeAll(keepingCapacity: true)
@@ -77,7 +77,7 @@ struct ResponseWriter {
   /// An error in the envelope, or as problem+json (RFC 9457).
   mutating func failure(_ exchange: Exchange, _ failure: borrowing Failure) {
     body.removeAll(keepingCapacity: true)
-    var fields = AnswerFields()
+    var fields = RenderedFields()
     fields.lines = failure.lines
     guard !exchange.prefersProblem else {
       appendProblem(exchange, failure)
@@ -104,7 +104,7 @@ struct ResponseWriter {
     status: UInt16,
     type: StaticString,
     _ content: [UInt8],
-    fields: borrowing AnswerFields = AnswerFields(),
+    fields: borrowing RenderedFields = RenderedFields(),
     gzip: Gzip? = nil
   ) {
     body.removeAll(keepingCapacity: true)
@@ -117,7 +117,7 @@ struct ResponseWriter {
     _ exchange: Exchange,
     status: UInt16,
     content: UnsafeRawBufferPointer,
-    fields: borrowing AnswerFields,
+    fields: borrowing RenderedFields,
     gzip: Gzip?
   ) {
     body.removeAll(keepingCapacity: true)
@@ -158,7 +158,7 @@ struct ResponseWriter {
     _ exchange: Exchange,
     status: UInt16,
     type: StaticString,
-    fields: borrowing AnswerFields,
+    fields: borrowing RenderedFields,
     gzip: Gzip?
   ) {
     exchange.status = status
@@ -188,7 +188,7 @@ struct ResponseWriter {
   mutating func streamHead(
     _ exchange: Exchange,
     status: UInt16,
-    fields: borrowing AnswerFields,
+    fields: borrowing RenderedFields,
     length: UInt64
   ) {
     exchange.status = status
@@ -219,7 +219,7 @@ struct ResponseWriter {
   private mutating func appendFields(
     _ exchange: Exchange,
     type: StaticString,
-    fields: borrowing AnswerFields
+    fields: borrowing RenderedFields
   ) {
     out += common
     if !fields.hasSecurityPolicy { Self.append(Self.policy, to: &out) }

@@ -76,7 +76,7 @@ import Wire
       refuse(socket, .tooManyConnections)
       return
     }
-    let connection = HTTPConnection(socket: socket, peer: peer, server: self)
+    let connection = HTTPConnection(socket: Socket(socket), peer: peer, server: self)
     do {
       try connection.open()
       connectionCount += 1

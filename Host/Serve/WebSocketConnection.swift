@@ -11,7 +11,7 @@ import Wire
   var caller: Caller?
   /// What the client has subscribed to; `nil` while it has not chosen, and gets all it may have.
   var topics: Set<String>?
-  private var socket: Descriptor?
+  private var socket: Socket?
   /// The socket's number, also after it was handed on.
   private let raw: CInt
   private var assembler: MessageAssembler
@@ -27,7 +27,7 @@ import Wire
   private static let closeTime: Int64 = 2_000_000_000
 
   init(
-    socket: consuming Descriptor,
+    socket: Socket,
     peer: [UInt8],
     server: Server,
     caller: Caller?,
@@ -35,7 +35,7 @@ import Wire
     input: [UInt8]
   ) {
     raw = socket.raw
-    self.socket = consume socket
+    self.socket = socket
     self.peer = peer
     self.server = server
     self.caller = caller

@@ -1,7 +1,7 @@
 import CGatewayPlugin
 
 /// A plugin's header fields, rendered, with what the host must know of them to add its own.
-struct AnswerFields: Sendable {
+struct RenderedFields: Sendable {
   /// `Name: value` lines, each ending in CR LF.
   var lines: [UInt8] = []
   var hasContentType = false
