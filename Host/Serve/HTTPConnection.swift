@@ -5,7 +5,7 @@ import Wire
 /// One client connection speaking HTTP/1.1 (RFC 9112), until it closes or becomes a WebSocket.
 ///
 /// Requests are answered one at a time, in order; bytes of the next ones wait in `input`.
-@safe final class HTTPConnection: Source {
+@safe package final class HTTPConnection: Source {
   /// What the connection is doing.
   enum Phase {
     /// Waiting for, or in, the next request's head.
@@ -85,7 +85,7 @@ import Wire
 
   // MARK: - Events
 
-  override func ready(_ events: UInt32) {
+  package override func ready(_ events: UInt32) {
     if events & EPOLLERR.rawValue != 0 || events & EPOLLHUP.rawValue != 0 { return peerGone() }
     if events & EPOLLOUT.rawValue != 0 { writable() }
     guard phase != .closed else { return }
@@ -359,7 +359,7 @@ import Wire
     server.loop.setDeadline(self, at: at)
   }
 
-  override func expired() {
+  package override func expired() {
     if !output.isEmpty, now - lastProgress >= server.limits.writeStallTime.nanoseconds {
       return peerGone()
     }

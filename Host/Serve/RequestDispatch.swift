@@ -38,11 +38,10 @@ extension HTTPConnection {
       server.makeRequestID(into: &exchange.requestID)
     }
     if let accepted = server.head.first(.acceptEncoding) {
-      exchange.acceptsGzip = QualityList.accepts("gzip", in: span.extracting(accepted))
+      exchange.acceptsGzip = QualityList.acceptsGzip(span, accepted)
     }
     if let accepted = server.head.first(.accept) {
-      exchange.prefersProblem = QualityList.prefers(
-        "application/problem+json", over: "application/json", in: span.extracting(accepted))
+      exchange.prefersProblem = QualityList.prefersProblem(span, accepted)
     }
     if let origin = server.head.first(.origin) {
       server.cors.appendFields(origin: span.extracting(origin), to: &exchange.lines)

@@ -4,7 +4,7 @@ import Synchronization
 import Wire
 
 /// One client on `/ws` (RFC 6455), from the handshake's answer to the close.
-@safe final class WebSocketConnection: Source {
+@safe package final class WebSocketConnection: Source {
   let peer: [UInt8]
   unowned let server: Server
   /// Who the client is; `nil` until it says so.
@@ -43,6 +43,7 @@ import Wire
     self.output = output
     assembler = MessageAssembler(maxMessageBytes: server.limits.messageBytes)
     lastHeard = server.loop.now
+    super.init()
   }
 
   private var now: Int64 { server.loop.now }
@@ -64,7 +65,7 @@ import Wire
 
   // MARK: - Events
 
-  override func ready(_ events: UInt32) {
+  package override func ready(_ events: UInt32) {
     if events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 { return close() }
     if events & EPOLLIN.rawValue != 0 { readable() }
     settle()
@@ -129,7 +130,7 @@ import Wire
     }
   }
 
-  override func expired() {
+  package override func expired() {
     if isClosing { return close() }
     if let end = caller?.identity.expiresAt, server.writer.unixTime > end + TokenClaims.skew {
       sendError("AUTHENTICATION_REQUIRED", "The token has expired; connect again with a new one.")
