@@ -122,6 +122,9 @@ import Synchronization
   /// The source in `slot`, whatever its generation.
   package func source(inSlot slot: Int) -> Source? { sources[slot: slot] }
 
+  /// The source that `token` names, `nil` when it is gone.
+  package func source(token: UInt64) -> Source? { sources[token] }
+
   // MARK: - Running
 
   /// Serves until `stop()`, on the calling thread.

@@ -1,19 +1,24 @@
 import Gateway
 import Glibc
 
+let usage = """
+  usage: gateway serve                 serve until stopped (settings come from the environment)
+         gateway check                 check settings and plugins.d without serving
+         gateway plugin list           what a running gateway has loaded
+         gateway token create|inspect|revoke …
+         gateway version
+  """
+
 let environment = Environment.read()
 let arguments = CommandLine.arguments.dropFirst()
-let rest = arguments.dropFirst()
-
 switch arguments.first {
-case "check": exit(CheckCommand.run(rest, environment: environment))
-case "plugin": exit(PluginCommand.run(rest, environment: environment))
-case "token": exit(TokenCommand.run(rest, environment: environment))
-case PluginProbe.verb: exit(CheckCommand.runOne(rest, environment: environment))
-default:
-  try? Directory.writeAll(
-    STDERR_FILENO,
-    Array("usage: gateway check | plugin | token\n".utf8)[...]
-  )
+case "serve": exit(ServeCommand.run(arguments.dropFirst(), environment: environment))
+case "token": exit(TokenCommand.run(arguments.dropFirst(), environment: environment))
+case "version", "--version":
+  print("gateway \(Version.text)")
+case nil, "help", "--help", "-h":
+  print(usage)
+case let verb?:
+  print("\(verb.debugDescription): there is no such verb\n\(usage)")
   exit(2)
 }

@@ -38,4 +38,15 @@ enum BuiltIn: CaseIterable, Sendable {
     case .index, .webSocket, .metrics, .openAPI: true
     }
   }
+
+  /// The paths that plugins cannot have, for any method.
+  static var reserved: [(method: String, pattern: PathPattern)] {
+    allCases.flatMap(\.paths).map { path in
+      do {
+        return ("*", try PathPattern(path))
+      } catch {
+        preconditionFailure("a path of the host's own is no pattern: \(path)")
+      }
+    }
+  }
 }

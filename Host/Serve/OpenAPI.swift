@@ -21,7 +21,7 @@ enum OpenAPI {
       "paths": .object(paths.map { JSON.Member(name: $0.0, value: .object($0.1)) }),
       "components": [
         "securitySchemes": [
-          "bearer": ["type": "http", "scheme": "bearer", "bearerFormat": "JWT"],
+          "bearerAuth": ["type": "http", "scheme": "bearer", "bearerFormat": "JWT"],
           "apiKey": ["type": "apiKey", "in": "header", "name": "X-API-Key"],
         ]
       ],

@@ -1,0 +1,104 @@
+import Glibc
+import Synchronization
+
+/// Stops the gateway in order: readiness says no, the listeners close, requests finish, loops end.
+///
+/// Lives on the first loop; the others report to it.
+package final class Drain: Source {
+  private enum Stage {
+    case serving
+    /// Pollers are given time to see that the gateway is not ready.
+    case noticed
+    case draining
+    case cancelled
+  }
+
+  private var stage = Stage.serving
+  private let notice: Int64
+  private let limit: Int64
+  private var server: Server?
+  private var ends: [ServerEnd] = []
+  private var busy: Set<Int> = []
+
+  /// - Parameters:
+  ///   - notice: Nanoseconds between the signal and the closing of the listeners.
+  ///   - limit: Nanoseconds that requests under way may take after that.
+  init(notice: Int64, limit: Int64) {
+    self.notice = notice
+    self.limit = limit
+  }
+
+  func attach(_ server: Server, ends: [ServerEnd]) {
+    self.server = server
+    self.ends = ends
+    server.loop.add(self)
+  }
+
+  /// A stop signal begins the drain; a second one ends it at once.
+  func received(_ signal: CInt) {
+    guard let server else { return }
+    guard signal != SIGHUP else {
+      return server.core.log.write(.warning, "SIGHUP does nothing in this version")
+    }
+    guard case .serving = stage else {
+      server.core.log.write(.warning, "second stop signal: cancelling what is under way")
+      return cancel()
+    }
+    stage = .noticed
+    server.core.isDraining.store(true, ordering: .releasing)
+    server.core.log.write(.info, "draining", [("connections", "\(server.core.connections.total)")])
+    server.loop.setDeadline(self, at: server.loop.now + notice)
+  }
+
+  package override func expired() {
+    switch stage {
+    case .serving: break
+    case .noticed: begin()
+    case .draining: cancel()
+    case .cancelled: finish()
+    }
+  }
+
+  private func begin() {
+    guard let server else { return }
+    stage = .draining
+    busy = Set(ends.indices)
+    server.loop.setDeadline(self, at: server.loop.now + limit)
+    let (home, drain) = (ends[0], token)
+    for (index, end) in ends.enumerated() {
+      end.post { server in
+        server.whenEmpty = {
+          home.post { first in (first.loop.source(token: drain) as? Drain)?.emptied(index) }
+        }
+        server.drain()
+      }
+    }
+  }
+
+  private func emptied(_ index: Int) {
+    busy.remove(index)
+    if busy.isEmpty { finish() }
+  }
+
+  private func cancel() {
+    guard let server else { return }
+    if case .serving = stage { return }
+    if case .noticed = stage { begin() }
+    stage = .cancelled
+    server.core.log.write(
+      .warning, "drain limit reached, connections are cut",
+      [("connections", "\(server.core.connections.total)")])
+    for end in ends { end.post { $0.cancelAll() } }
+    // What cannot be cut within a second will not be waited for.
+    server.loop.setDeadline(self, at: server.loop.now + 1_000_000_000)
+  }
+
+  private func finish() {
+    for end in ends {
+      end.post { server in
+        server.accessLog?.flush()
+        server.loop.stop()
+      }
+    }
+  }
+}
