@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// One thread that calls short functions at their time: check periods, call timeouts, repeated jobs.
