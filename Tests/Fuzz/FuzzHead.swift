@@ -11,6 +11,8 @@ public func fuzzHead(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   for line in whole.fields {
     precondition(line.name.upperBound < line.value.lowerBound + 1)
     precondition(line.value.upperBound + 2 <= length)
+    for index in line.name { precondition(ASCII.isToken(bytes[index])) }
+    for index in line.value { precondition(ASCII.isFieldContent(bytes[index])) }
   }
   var cut = RequestHead()
   let half = try? cut.parse(bytes.extracting(first: length / 2), maxBytes: 4096, maxFields: 32)
