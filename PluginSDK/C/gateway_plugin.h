@@ -36,6 +36,8 @@ extern "C" {
 #endif
 
 #if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wnullability-extension"
 #define GW_OPT _Nullable /* may be NULL */
 #define GW_SET _Nonnull  /* never NULL */
 #else
@@ -193,7 +195,8 @@ typedef struct gw_request_v1 {
 #define GW_CANCEL_BODY 4      /* the body was malformed, too large or too slow; the client has got the error */
 
 /* What a route calls. `user` is the route's; `state` is what `request` stored. For ONE request, request, body, and
- * end never overlap; cancel and writable may come while another of them runs. */
+ * end never overlap; cancel and writable may come while another of them runs, but not before `request` has returned
+ * or called `start`: store *state before that. */
 typedef struct gw_http_handler_v1 {
   /* [worker], or [loop] on an inline route. The request's head (and body, when buffered) is here.
    * Takes: request, borrowed. Gives: *state, yours until `end`.
@@ -208,7 +211,8 @@ typedef struct gw_http_handler_v1 {
   gw_status (*GW_OPT body)(void *GW_OPT user, void *GW_OPT state, gw_request, gw_bytes chunk, int32_t last);
   /* [loop] After GW_AGAIN: there is room again. */
   void (*GW_OPT writable)(void *GW_OPT user, void *GW_OPT state, gw_request);
-  /* [loop] At most once: no answer is wanted any more (GW_CANCEL_*). Later answers get GW_E_GONE. */
+  /* [loop], or [worker] right behind `request` when it came while that ran. At most once: no answer is wanted any
+   * more (GW_CANCEL_*). Later answers get GW_E_GONE. Must return at once. */
   void (*GW_OPT cancel)(void *GW_OPT user, void *GW_OPT state, gw_request, int32_t reason);
   /* [worker], or [loop] on an inline route. ALWAYS, once, last of all calls for this request, after it was answered
    * or cancelled and `request` has returned: free `state` here. */
@@ -227,7 +231,7 @@ typedef struct gw_route_v1 {
   uint32_t flags;
   uint32_t max_in_flight; /* requests of this route at once; more get 503. 0: the host's default */
   uint64_t max_body;      /* bytes; more gets 413. 0: the host's default */
-  uint64_t timeout_ms;    /* from the complete head (streaming: from the last byte) to the answer's start; then 504. 0: default */
+  uint64_t timeout_ms;    /* from the request's last byte to the answer's start; then 504. 0: the host's default */
   gw_bytes operation;     /* an OpenAPI 3.1 Operation Object (JSON), or empty */
   void *GW_OPT user;      /* first argument of the handler's functions */
 } gw_route_v1;
@@ -306,7 +310,7 @@ typedef void (*gw_called_fn)(void *GW_OPT user, gw_status status, gw_bytes resul
 typedef struct gw_services_v1 {
   /* [setup] Offers service `name`: [a-z][a-z0-9_.]{0,63}, one server a name (GW_E_ARGUMENT). */
   gw_status (*GW_SET serve)(gw_context, gw_bytes name, gw_serve_fn GW_SET serve, void *GW_OPT user);
-  /* [any] Calls another plugin's service. GW_E_NOT_FOUND at once when nobody serves it (then `called` does not come). */
+  /* [any] Calls another plugin's service. GW_E_NOT_FOUND at once when nobody serves it: then `called` does not come. */
   gw_status (*GW_SET call)(gw_context, gw_bytes service, const gw_call_v1 *GW_SET call, uint64_t timeout_ms,
                            gw_called_fn GW_SET called, void *GW_OPT user);
 } gw_services_v1;
@@ -387,5 +391,8 @@ typedef struct gw_plugin_state_v1 {
 
 #ifdef __cplusplus
 }
+#endif
+#if defined(__clang__)
+#pragma clang diagnostic pop
 #endif
 #endif
