@@ -13,8 +13,6 @@ package struct ELFImage: Sendable, Equatable {
 
   /// Names under DT_NEEDED: the libraries it is linked to.
   package private(set) var needed: [String] = []
-  /// Defined symbols that other images can see, at most 16 of them.
-  package private(set) var exports: [String] = []
   /// Whether it defines `gw_plugin_entry`.
   package private(set) var hasEntry = false
   /// Why code of this image must stay mapped for ever; empty when it can be unmapped.
@@ -134,7 +132,6 @@ package struct ELFImage: Sendable, Equatable {
       if isDefined {
         if name == "gw_plugin_entry" { hasEntry = true }
         if binding == 10 { unique = unique ?? name }  // STB_GNU_UNIQUE
-        if binding != 0, exports.count < 16 { exports.append(name) }
       } else if name.hasPrefix("$s") || name.hasPrefix("swift_") || name.hasPrefix("_swift") {
         swift = swift ?? name
       }

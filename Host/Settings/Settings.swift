@@ -33,6 +33,8 @@ package struct Settings: Sendable {
   package var pluginsDirectory = "plugins.d"
   /// Where a `library` of a plugins.d file without a slash is looked for; empty: beside the binary.
   package var libraryDirectory = ""
+  /// Whether each plugin is tried in a child process before it is loaded.
+  package var probePlugins = true
   package var corsOrigins: [String] = []
   package var tiers = Tier.standardTiers
   package var limits = Limits()

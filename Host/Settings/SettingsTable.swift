@@ -146,6 +146,13 @@ package enum SettingsTable {
     ) { value, settings throws(SettingsVariable.Refusal) in
       settings.libraryDirectory = try SettingsValue.text(value, atMost: 1024)
     },
+    SettingsVariable(
+      "PROBE_PLUGINS",
+      default: "true",
+      "Try each plugin in a child process before it is loaded, so that a crash in its start is no crash of the gateway."
+    ) { value, settings throws(SettingsVariable.Refusal) in
+      settings.probePlugins = try SettingsValue.flag(value)
+    },
   ]
 
   private static let callers = [

@@ -17,12 +17,7 @@ final class PluginBench {
   private let writer: LogWriter
   private let logFile: CInt
 
-  /// Makes the registry.
-  ///
-  /// - Parameters:
-  ///   - files: Text of each file of the plugins directory, by name.
-  ///   - fixtures: Compiled first.
-  ///   - probe: For `loadAll`.
+  /// Makes the registry over `files`, texts by name, after `fixtures` are compiled.
   init(
     _ files: [String: String],
     fixtures: [String] = [],
