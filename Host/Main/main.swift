@@ -17,10 +17,6 @@ case "check": exit(CheckCommand.run(arguments.dropFirst(), environment: environm
 case PluginProbe.verb?:
   exit(CheckCommand.runOne(arguments.dropFirst(), environment: environment))
 case "plugin": exit(PluginCommand.run(arguments.dropFirst(), environment: environment))
-case "check": exit(CheckCommand.run(arguments.dropFirst(), environment: environment))
-case PluginProbe.verb?:
-  exit(CheckCommand.runOne(arguments.dropFirst(), environment: environment))
-case "plugin": exit(PluginCommand.run(arguments.dropFirst(), environment: environment))
 case "token": exit(TokenCommand.run(arguments.dropFirst(), environment: environment))
 case "version", "--version":
   print("gateway \(Version.text)")
