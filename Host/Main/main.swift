@@ -11,17 +11,15 @@ let usage = """
 
 let environment = Environment.read()
 let arguments = CommandLine.arguments.dropFirst()
+let rest = arguments.dropFirst()
 switch arguments.first {
-case "serve": exit(ServeCommand.run(arguments.dropFirst(), environment: environment))
-case "check": exit(CheckCommand.run(arguments.dropFirst(), environment: environment))
-case PluginProbe.verb?:
-  exit(CheckCommand.runOne(arguments.dropFirst(), environment: environment))
-case "plugin": exit(PluginCommand.run(arguments.dropFirst(), environment: environment))
-case "token": exit(TokenCommand.run(arguments.dropFirst(), environment: environment))
-case "version", "--version":
-  print("gateway \(Version.text)")
-case nil, "help", "--help", "-h":
-  print(usage)
+case "serve": exit(ServeCommand.run(rest, environment: environment))
+case "check": exit(CheckCommand.run(rest, environment: environment))
+case PluginProbe.verb?: exit(CheckCommand.runOne(rest, environment: environment))
+case "plugin": exit(PluginCommand.run(rest, environment: environment))
+case "token": exit(TokenCommand.run(rest, environment: environment))
+case "version", "--version": print("gateway \(Version.text)")
+case nil, "help", "--help", "-h": print(usage)
 case let verb?:
   print("\(verb.debugDescription): there is no such verb\n\(usage)")
   exit(2)
