@@ -20,7 +20,7 @@ extension HTTPConnection {
     try enter(route, exchange)
     let time = route.timeout ?? server.limits.answerTime
     exchange.deadline = now + time.nanoseconds
-    guard server.head.framing != .none else {
+    guard hasBody else {
       if route.isInline {
         unsafe callInline(route, exchange, bytes, caller)
       } else {

@@ -10,7 +10,7 @@ extension HTTPConnection {
     let exchange = server.takeExchange()
     self.exchange = exchange
     unsafe note(bytes, in: exchange)
-    body = server.head.framing == .none ? nil : BodyReader(server.head.framing, limit: .max)
+    body = hasBody ? BodyReader(server.head.framing, limit: .max) : nil
     bodyBegan = now
     pausedAt = nil
     server.prepareWriter()
@@ -18,6 +18,14 @@ extension HTTPConnection {
       unsafe try route(bytes, exchange)
     } catch {
       refuse(error)
+    }
+  }
+
+  /// Whether any byte of body follows the head at hand.
+  var hasBody: Bool {
+    switch server.head.framing {
+    case .none, .length(0): false
+    case .length, .chunked: true
     }
   }
 
