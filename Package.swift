@@ -93,7 +93,7 @@ let package = Package(
       name: "Utilities",
       dependencies: ["GatewayPlugin", "CSQLite", "COpenSSL", "CChild"],
       path: "Plugins/Utilities",
-      exclude: ["Entry", "CChild"],
+      exclude: ["Entry", "CChild", "README.md"],
       swiftSettings: strict
     ),
     .target(

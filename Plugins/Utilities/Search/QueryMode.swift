@@ -3,7 +3,7 @@
 /// | | fast | balanced | comprehensive | creative | analytical |
 /// |---|---|---|---|---|---|
 /// | candidates read from the index | 20 | 60 | 150 | 200 | 150 |
-/// | words of the question a passage needs | all; half if none has all | any | any | any, also as beginnings | any |
+/// | words of the question a passage needs | all; any if none has all | any | any | any, also as beginnings | any |
 /// | least weight of the question covered | 0.50 | 0.34 | 0.25 | 0.12 | 0.25 |
 /// | words added from the best passages | 0 | 0 | 6 | 12 | 0 |
 /// | neighbours of a passage read along | 0 | 0 | 0 | 0 | 1 on each side |

@@ -48,12 +48,13 @@ package enum Terms {
   private static func fold(_ scalar: Unicode.Scalar, into word: inout [UInt8]) {
     if (0x300..<0x370).contains(scalar.value) { return }  // a combining accent
     for lower in scalar.properties.lowercaseMapping.unicodeScalars {
-      if (0xE0..<0x180).contains(lower.value) {
-        let plain = latin[Int(lower.value) - 0xE0]
-        if plain != UInt8(ascii: "?") {
-          word.append(plain)
-          continue
-        }
+      if lower == "\u{B5}" {  // the micro sign is the letter mu
+        word.append(contentsOf: "\u{3BC}".utf8)
+        continue
+      }
+      if let letter = plain(lower) {
+        word.append(letter)
+        continue
       }
       if !(0x300..<0x370).contains(lower.value) {
         word.append(contentsOf: String(Character(lower)).utf8)
@@ -61,11 +62,43 @@ package enum Terms {
     }
   }
 
-  /// U+00E0…U+017F without their accents; `?` stays what it is, as SQLite's tokenizer leaves it.
+  /// The letter without its accent; `nil` where SQLite's tokenizer leaves it as it is.
+  private static func plain(_ scalar: Unicode.Scalar) -> UInt8? {
+    let letter: UInt8
+    switch scalar.value {
+    case 0xE0..<0x250: letter = latin[Int(scalar.value) - 0xE0]
+    case 0x1E00..<0x1F00: letter = latinAdditional[Int(scalar.value) - 0x1E00]
+    default: return nil
+    }
+    return letter == UInt8(ascii: "?") ? nil : letter
+  }
+
+  /// U+00E0…U+024F; `?` has no plain letter.
   private static let latin = Array(
-    ("aaaaaa?ceeeeiiii" + "?nooooo??uuuuy?y" + "aaaaaaccccccccdd" + "??eeeeeeeeeegggg"
-      + "gggghh??iiiiiiii" + "i???jjkk?llllll?" + "???nnnnnn???oooo" + "oo??rrrrrrssssss"
-      + "sstttt??uuuuuuuu" + "uuuuwwyyyzzzzzz?").utf8
+    ("aaaaaa?ceeeeiiii?nooooo??uuuuy?y"
+      + "aaaaaaccccccccdd??eeeeeeeeeegggg"
+      + "gggghh??iiiiiiiii???jjkk?llllll?"
+      + "???nnnnnn???oooooo??rrrrrrssssss"
+      + "sstttt??uuuuuuuuuuuuwwyyyzzzzzzs"
+      + "????????????????????????????????"
+      + "oo?????????????uu???????????????"
+      + "?????????????aaiioouuuuuuuuuu?aa"
+      + "??????ggkkoooo??j???gg??nnaa????"
+      + "aaaaeeeeiiiioooorrrruuuusstt??hh"
+      + "??????aaeeooooooooyy????????????"
+      + "????????????????").utf8
+  )
+
+  /// U+1E00…U+1EFF.
+  private static let latinAdditional = Array(
+    ("aabbbbbbccddddddddddeeeeeeeeeeff"
+      + "gghhhhhhhhhhiiiikkkkkkllllllllmm"
+      + "mmmmnnnnnnnnoooooooopppprrrrrrrr"
+      + "ssssssssssttttttttuuuuuuuuuuvvvv"
+      + "wwwwwwwwwwxxxxyyzzzzzzhtwy?s????"
+      + "aaaaaaaaaaaaaaaaaaaaaaaaeeeeeeee"
+      + "eeeeeeeeiiiioooooooooooooooooooo"
+      + "oooouuuuuuuuuuuuuuyyyyyyyy??????").utf8
   )
 
   /// What `how` asks for.
