@@ -55,7 +55,7 @@ enum CheckCommand {
       case .passed(let report):
         let stays = report.reason.isEmpty ? "" : "; its code stays mapped: \(report.reason)"
         print(
-          "\(file): ok: \(report.name) \(report.version), \(report.routes.count) routes\(stays)"
+          "\(file): ok: \(report.name) \(report.version), routes: \(report.routes.count)\(stays)"
         )
       case .failed(let error):
         print(error)

@@ -69,5 +69,5 @@ package final class ComputePool: Sendable {
     loop.waitForAll()
   }
 
-  package func shutDown() { pool?.shutDown() }
+  package func shutDown() { pool?.shutDown(limit: .seconds(1)) }
 }

@@ -44,10 +44,10 @@ final class HostResources: Sendable {
     self.limits = limits
   }
 
-  /// Ends the threads; a check that hangs keeps its thread and is not waited for.
-  func shutDown(checksHang: Bool) {
+  /// Ends the threads; one that hangs in a plugin is left to itself.
+  func shutDown() {
     timers.shutDown()
-    if !checksHang { checks.shutDown() }
+    checks.shutDown(limit: .seconds(1))
     compute.shutDown()
   }
 }

@@ -10,7 +10,7 @@ import Wire
 // `directory` are freed at destroy, after the last call of the plugin.
 @safe
 package final class PluginInstance: @unchecked Sendable {
-  enum Phase: Sendable { case creating, created, active, quiescing, destroyed }
+  enum Phase: Sendable { case creating, created, activating, active, quiescing, destroyed }
 
   /// What the plugin declared while it was created.
   @safe

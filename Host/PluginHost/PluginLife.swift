@@ -39,7 +39,10 @@ extension PluginInstance {
   /// Lets the plugin begin; requests may arrive from here on.
   func activate() throws(LifeError) {
     let before = ThreadCensus.own()
-    let plugin = declared.withLock { $0.plugin }
+    let plugin = declared.withLock { declared in
+      declared.phase = .activating
+      return declared.plugin
+    }
     try setUp("activate") { [self] in
       unsafe library.descriptor.pointee.activate(plugin.user)
     }

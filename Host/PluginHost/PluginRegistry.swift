@@ -97,11 +97,9 @@ package final class PluginRegistry: Sendable {
   /// - Parameter limit: For all plugins together.
   package func shutDown(limit: Duration) {
     let deadline = MonotonicClock.now + limit.nanoseconds
-    var hangs = false
     for index in entries.withLock({ $0.indices }).reversed() {
       guard let instance = entries.withLock({ $0[index].instance }) else { continue }
       let (state, reason) = loader.end(instance, by: deadline)
-      hangs = hangs || !instance.occupancy.remaining.isEmpty
       entries.withLock { entries in
         entries[index].instance = nil
         entries[index].report.state = state
@@ -114,7 +112,7 @@ package final class PluginRegistry: Sendable {
         [("plugin", instance.id), ("state", state.rawValue), ("reason", reason)]
       )
     }
-    host.shutDown(checksHang: hangs)
+    host.shutDown()
   }
 
   /// Tries one file without recording it: entry, create, destroy.

@@ -9,6 +9,8 @@ package final class WorkerPool: Sendable {
     var count = 0
     var idle = 0
     var isStopping = false
+    /// Threads that have left their loop.
+    var ended = 0
 
     mutating func grow() {
       ring = Array(ring[head...]) + Array(ring[..<head]) + Array(repeating: nil, count: ring.count)
@@ -105,17 +107,24 @@ package final class WorkerPool: Sendable {
   /// Calls that wait for a thread.
   package var waiting: Int { state.withLock { $0.count } }
 
-  /// Runs what waits, takes nothing new, and returns when all threads have ended.
+  /// Takes nothing new, runs what waits, and returns when all threads have ended or `limit` has passed.
   ///
   /// Not to be called from a thread of the pool.
-  package func shutDown() {
+  ///
+  /// - Parameter limit: A thread that is inside a call for longer is left to itself.
+  /// - Returns: Whether all threads have ended.
+  @discardableResult
+  package func shutDown(limit: Duration = .seconds(5)) -> Bool {
     state.withLock { $0.isStopping = true }
     state.wakeAll()
     let ending = threads.withLock { threads in
       defer { threads = [] }
       return threads
     }
-    for thread in ending { thread.join() }
+    let deadline = MonotonicClock.now + limit.nanoseconds
+    let ended: Bool? = state.wait(until: deadline) { $0.ended >= ending.count ? true : nil }
+    for thread in ending { if ended == true { thread.join() } else { thread.detach() } }
+    return ended == true
   }
 
   private static func serve(_ state: Monitor<State>) {
@@ -131,7 +140,11 @@ package final class WorkerPool: Sendable {
         hasSlept = true
         return nil
       }
-      guard case .run(let work)? = next else { return }
+      guard case .run(let work)? = next else {
+        state.withLock { $0.ended += 1 }
+        state.wakeAll()
+        return
+      }
       work()
     }
   }

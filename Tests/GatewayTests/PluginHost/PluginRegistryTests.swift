@@ -61,6 +61,7 @@ struct PluginRegistryTests {
     ("wrong_size", "struct_size is"), ("no_function", "gw_plugin_v1.interface is NULL"),
     ("no_entry", "has no gw_plugin_entry"), ("null_entry", "does not serve hosts of contract 1.0"),
     ("create_fails", "create failed: the database is on strike"),
+    ("late_route", "activate failed: route GET /v1/late: routes are added before activate"),
     ("unknown_interface", "create failed: this plugin needs gw.teleport/1"),
   ])
   func `refuses a library that breaks the contract`(_ fixture: String, _ reason: String) throws {
