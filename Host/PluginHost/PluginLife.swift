@@ -29,7 +29,8 @@ extension PluginInstance {
         declared.plugin = made
         // Without a self a failed create left nothing to destroy; a good one may need none.
         declared.hasSelf = unsafe status == GW_OK || made.user != nil
-        declared.phase = .created
+        // A create that returns after its time was given up finds the instance closed.
+        if declared.phase == .creating { declared.phase = .created }
       }
       return status
     }
@@ -114,6 +115,8 @@ extension PluginInstance {
     ContextTable.release(context)
     guard obstacle == nil else { return obstacle }
     declared.withLock { $0 = Declared(phase: .destroyed) }
+    // A thread of the plugin's own may still look at these.
+    guard library.tie == nil else { return nil }
     unsafe hostTable.deallocate()
     unsafe directory.deallocate()
     return nil

@@ -136,6 +136,7 @@ final class PluginLoader: Sendable {
     instance.withdraw()
     host.health.remove(instance.id)
     if case .hangs = error {
+      _ = instance.endWithoutAsking(by: MonotonicClock.now)
       instance.log(.error, "the plugin hangs; its code stays mapped", [("error", "\(error)")])
       return
     }
