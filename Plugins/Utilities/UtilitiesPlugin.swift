@@ -98,7 +98,12 @@ public final class UtilitiesPlugin: Plugin {
         timeout: .seconds(600)
       )
     ) { [self] request in
-      try Upload(request, documents, settings) { [self] file in announce(file) }
+      let head = Upload.Head(
+        contentType: request.field("Content-Type") ?? "",
+        length: request.announcedLength,
+        owner: request.caller.subject
+      )
+      return try Upload(head, documents, settings) { [self] file in announce(file) }
     }
   }
 

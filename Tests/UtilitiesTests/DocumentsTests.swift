@@ -22,6 +22,10 @@ struct DocumentsTests {
     #expect(try content.read(at: 0, count: 300_000) == bytes)
     #expect(try content.read(at: 199_990, count: 20) == Array(bytes.suffix(10)))
     #expect(Self.contents(folder).count == 1)
+    for name in ["documents.sqlite", "documents.sqlite-wal"] {
+      var status = stat()
+      #expect(stat(folder.path + "/" + name, &status) == 0 && status.st_mode & 0o077 == 0)
+    }
   }
 
   @Test func `SHA-256 is SHA-256`() {

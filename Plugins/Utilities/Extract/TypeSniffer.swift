@@ -213,7 +213,7 @@ package struct TypeSniffer: Sendable {
       if bytes[index] != 0x1B { controls += 1 }  // terminal colours
     }
     guard controls * 50 <= bytes.count else { return nil }
-    // The prefix may cut the last character.
+    // The prefix may cut the last character. The error says no more than that it is not UTF-8.
     for cut in 0...(isWhole ? 0 : min(3, bytes.count)) {
       let part = bytes.extracting(first: bytes.count - cut)
       if (try? UTF8Span(validating: part)) != nil { return .utf8 }

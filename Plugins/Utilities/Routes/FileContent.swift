@@ -96,29 +96,40 @@ struct FileContent {
     // What a stranger uploaded is saved, never shown as a page of this site.
     fields.append("Content-Disposition", Filename.attachment(file.filename))
     fields.append("Content-Security-Policy", "sandbox; default-src 'none'")
-    fields.append("X-Content-Type-Options", "nosniff")
     let isPart = selection != .whole
     if isPart {
       let end = bytes.upperBound - 1
       fields.append("Content-Range", "bytes \(bytes.lowerBound)-\(end)/\(file.size)")
     }
-    let source: Source
-    do { source = Source(try documents.blobs.open(sha256: file.sha256)) } catch {
-      if case .system(_, ENOENT) = error { throw Failure.noFile(file.id) }
-      throw error
-    }
+    let source = try open(file, documents)
     let isHead = request.method == "HEAD"
     return .stream(status: isPart ? 206 : 200, fields: fields, length: bytes.count) { writer in
       // HEAD wants the length, not the bytes; the host sends none.
-      if isHead { return }
-      var at = Int(bytes.lowerBound)
-      let end = Int(bytes.upperBound)
-      while at < end, !writer.isCancelled {
-        let piece = try source.file.read(at: at, count: min(pieceBytes, end - at))
-        guard !piece.isEmpty else { throw StorageError.system(call: "pread", code: EIO) }
-        try writer.write(piece)
-        at += piece.count
-      }
+      if !isHead { try send(source, bytes, to: writer) }
+    }
+  }
+
+  private static func open(_ file: FileRecord, _ documents: Documents) throws -> Source {
+    do {
+      return Source(try documents.blobs.open(sha256: file.sha256))
+    } catch {
+      if case .system(_, ENOENT) = error { throw Failure.noFile(file.id) }
+      throw error
+    }
+  }
+
+  private static func send(
+    _ source: Source,
+    _ bytes: Range<Int64>,
+    to writer: borrowing ResponseWriter
+  ) throws {
+    var at = Int(bytes.lowerBound)
+    let end = Int(bytes.upperBound)
+    while at < end, !writer.isCancelled {
+      let piece = try source.file.read(at: at, count: min(pieceBytes, end - at))
+      guard !piece.isEmpty else { throw StorageError.system(call: "pread", code: EIO) }
+      try writer.write(piece)
+      at += piece.count
     }
   }
 }

@@ -20,16 +20,24 @@ final class Upload: BodySink {
   private var hasFile = false
   private var errors: [FieldError] = []
 
+  /// What the head of an upload says.
+  struct Head {
+    var contentType: String
+    /// Bytes of the body, if announced.
+    var length: UInt64?
+    var owner: String
+  }
+
   /// Begins an upload.
   ///
   /// - Parameters:
-  ///   - request: Its head.
+  ///   - head: What its head says.
   ///   - documents: Where the file goes.
   ///   - settings: The limits.
   ///   - finished: Told of the stored file before the client is.
   /// - Throws: `Failure` for a head that cannot lead to a file.
   init(
-    _ request: borrowing Request,
+    _ head: Head,
     _ documents: Documents,
     _ settings: UtilitiesSettings,
     finished: @escaping (FileRecord) -> Void
@@ -37,16 +45,15 @@ final class Upload: BodySink {
     self.documents = documents
     self.settings = settings
     self.finished = finished
-    owner = request.caller.subject
-    let field = Array((request.field("Content-Type") ?? "").utf8)
-    guard let type = MediaType.parse(field.span), type.essence == "multipart/form-data" else {
-      throw Failure.unsupportedMediaType(allowed: ["multipart/form-data"])
-    }
+    owner = head.owner
+    guard let type = MediaType.parse(Array(head.contentType.utf8).span),
+      type.essence == "multipart/form-data"
+    else { throw Failure.unsupportedMediaType(allowed: ["multipart/form-data"]) }
     do { parser = try MultipartParser(contentType: type, maxParts: 8) } catch {
       throw Failure.badRequest(error.message)
     }
     let free = try answering(documents.blobs.space).free
-    let announced = Int(clamping: request.announcedLength ?? 0)
+    let announced = Int(clamping: head.length ?? 0)
     guard free - min(announced, free) >= settings.minFreeBytes else { throw Failure.noSpace }
   }
 
@@ -89,9 +96,11 @@ final class Upload: BodySink {
       ])
     }
     finished(stored.file)
-    guard case .object(var members) = stored.file.json else { throw Failure.noSpace }
-    members.append(.init(name: "duplicate", value: .bool(stored.isDuplicate)))
-    return .data(.object(members), message: "File uploaded and processed successfully")
+    let duplicate = JSON.Member(name: "duplicate", value: .bool(stored.isDuplicate))
+    return .data(
+      .object(stored.file.members + [duplicate]),
+      message: "File uploaded and processed successfully"
+    )
   }
 
   func abandoned() { blob = nil }

@@ -1,5 +1,3 @@
-import Glibc
-
 /// How far an answer can be trusted, from what is known of its passages.
 ///
 /// value = factor of the mode · coverage · (0.60 + 0.20 relevance + 0.10 lead + 0.10 agreement), where
@@ -55,9 +53,4 @@ struct Confidence {
   static func percent(_ share: Double) -> String {
     "\(Int((min(1, max(0, share)) * 100).rounded())) %"
   }
-}
-
-/// The logarithm, which the standard library leaves to the C library.
-enum Logarithm {
-  static func natural(_ value: Double) -> Double { log(value) }
 }

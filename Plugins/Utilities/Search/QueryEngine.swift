@@ -1,3 +1,5 @@
+import Glibc
+
 /// Answers questions from what an owner has uploaded.
 package struct QueryEngine: Sendable {
   package struct Request: Sendable {
@@ -113,7 +115,7 @@ package struct QueryEngine: Sendable {
   /// Inverse document frequency; a word that occurs nowhere counts as one that occurs once.
   private static func weight(_ found: Int, of size: Int) -> Double {
     let found = Double(max(1, found))
-    return Logarithm.natural(1 + (Double(max(size, 1)) - found + 0.5).magnitude / (found + 0.5))
+    return log(1 + (Double(max(size, 1)) - found + 0.5).magnitude / (found + 0.5))
   }
 
   private func expression(_ question: Question, _ plan: QueryMode.Plan, allOf: Bool) -> String {

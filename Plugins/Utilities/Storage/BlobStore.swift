@@ -19,16 +19,23 @@ package struct BlobStore: Sendable {
 
   /// Begins to receive content.
   package func receive() throws(StorageError) -> IncomingBlob {
-    let name = UUID4.make()
-    let path = incoming + "/" + name
-    let file = try OpenFile(path: path, flags: O_RDWR | O_CREAT | O_EXCL)
-    // Tells a later generation's clean-up that this file is in use.
-    guard file.lockIfFree() else { throw .last("flock") }
-    return IncomingBlob(file: file, path: path, name: name)
+    for _ in 0..<4 {
+      let name = UUID4.make()
+      let path = incoming + "/" + name
+      let file = try OpenFile(path: path, flags: O_RDWR | O_CREAT | O_EXCL)
+      // The lock tells the clean-up of a later generation that this file is in use. One that came
+      // between making and locking has removed it already; then another is made.
+      if file.lockIfFree(), try file.hasName() {
+        return IncomingBlob(file: file, path: path, name: name)
+      }
+      _ = unsafe unlink(path)
+    }
+    throw .busy
   }
 
   /// Whether the incoming file `name` is still held by an upload of this or another generation.
   package func isHeld(incoming name: String) -> Bool {
+    // What cannot be opened is gone, and held by nobody.
     guard let file = try? OpenFile(path: incoming + "/" + name, flags: O_RDONLY) else {
       return false
     }

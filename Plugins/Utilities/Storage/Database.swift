@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 
 /// The plugin's database: one writer, and readers that never wait for it.
@@ -17,6 +18,7 @@ package final class Database: Sendable {
   package init(path: String, schema: DatabaseSchema = .current, readers: Int = 4)
     throws(StorageError)
   {
+    try Self.makeFile(path)
     var first = try Connection.open(path: path, readOnly: false)
     try schema.migrate(&first)
     writer = Mutex(first)
@@ -25,6 +27,15 @@ package final class Database: Sendable {
       made.append(Reader(try Connection.open(path: path, readOnly: true)))
     }
     self.readers = made
+  }
+
+  /// Makes the file so that only this user can read it; SQLite gives its companions the same mode.
+  ///
+  /// An existing one is not touched: closing a further descriptor of it would drop SQLite's locks.
+  private static func makeFile(_ path: String) throws(StorageError) {
+    do {
+      _ = try OpenFile(path: path, flags: O_RDWR | O_CREAT | O_EXCL)
+    } catch .system(_, EEXIST) {}
   }
 
   /// Runs `body` in one transaction; nothing of it stays when it throws.

@@ -55,11 +55,13 @@ package final class Documents: Sendable {
     _ labels: UploadLabels,
     now: @Sendable () -> Int64 = Clock.wall
   ) throws(UploadRefusal) -> (file: FileRecord, isDuplicate: Bool) {
+    let uploadedAt = now()
+    let sha256: String
+    let type: TypeSniffer.Result
     do {
-      let uploadedAt = now()
-      let sha256 = try blob.finish()
+      sha256 = try blob.finish()
       let isWhole = blob.size <= TypeSniffer.prefixBytes
-      let type = try blob.withContents(limit: TypeSniffer.prefixBytes) { (prefix) in
+      type = try blob.withContents(limit: TypeSniffer.prefixBytes) { (prefix) in
         TypeSniffer.sniff(
           prefix,
           isWhole: isWhole,
@@ -67,38 +69,31 @@ package final class Documents: Sendable {
           claimed: labels.claimedType
         )
       }
-      guard !type.isDisguised else {
-        throw UploadRefusal.disguised(
-          claimed: type.claimedType ?? labels.filename,
-          found: type.contentType
-        )
-      }
-      var file = FileRecord(
-        id: UUID4.make(),
-        owner: labels.owner,
-        filename: labels.filename,
-        title: labels.filename,
-        size: blob.size,
-        sha256: sha256,
-        contentType: type.contentType,
-        claimedType: type.claimedType,
-        typeMatches: type.matches,
-        status: .stored,
-        category: labels.category,
-        tags: labels.tags,
-        metadata: labels.metadata,
-        uploadedAt: uploadedAt,
-        processedAt: uploadedAt
-      )
+    } catch { throw .storage(error) }
+    guard !type.isDisguised else {
+      throw .disguised(claimed: type.claimedType ?? labels.filename, found: type.contentType)
+    }
+    var file = FileRecord(
+      id: UUID4.make(),
+      owner: labels.owner,
+      filename: labels.filename,
+      title: labels.filename,
+      size: blob.size,
+      sha256: sha256,
+      contentType: type.contentType,
+      claimedType: type.claimedType,
+      typeMatches: type.matches,
+      status: .stored,
+      category: labels.category,
+      tags: labels.tags,
+      metadata: labels.metadata,
+      uploadedAt: uploadedAt,
+      processedAt: uploadedAt
+    )
+    do {
       let isDuplicate = try store(&blob, &file, type, now)
       return (file, isDuplicate)
-    } catch let error as StorageError {
-      throw .storage(error)
-    } catch let error as UploadRefusal {
-      throw error
-    } catch {
-      throw .storage(.system(call: "\(error)", code: 0))
-    }
+    } catch { throw .storage(error) }
   }
 
   private func store(
@@ -293,7 +288,7 @@ package final class Documents: Sendable {
     try database.read { (connection) throws(StorageError) in
       try connection.first(
         """
-        SELECT count(*), coalesce(sum(size), 0), (SELECT count(*) FROM passages) FROM files
+        SELECT count(*), coalesce(sum(size), 0), coalesce(sum(chunks), 0) FROM files
         """
       ) { ($0.count(0), $0.count(1), $0.count(2)) } ?? (0, 0, 0)
     }

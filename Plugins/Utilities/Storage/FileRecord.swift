@@ -39,8 +39,11 @@ package struct FileRecord: Sendable, Equatable {
   package var isIndexed: Bool { chunks > 0 }
 
   /// As an answer shows it.
-  package var json: JSON {
-    [
+  package var json: JSON { .object(members) }
+
+  /// The members of what an answer shows.
+  package var members: [JSON.Member] {
+    let shown: KeyValuePairs<String, JSON> = [
       "file_id": .string(id), "filename": .string(filename), "title": .string(title),
       "size": .integer(Int64(size)), "content_type": .string(contentType),
       "claimed_type": claimedType.map { .string($0) } ?? .null,
@@ -53,6 +56,7 @@ package struct FileRecord: Sendable, Equatable {
       "processed_at": .string(Timestamp.text(nanoseconds: processedAt, milliseconds: true)),
       "download_url": .string("/v1/files/\(id)/content"),
     ]
+    return shown.map { JSON.Member(name: $0.key, value: $0.value) }
   }
 
   private var index: JSON {

@@ -26,6 +26,13 @@ package struct OpenFile: ~Copyable, Sendable {
     return Int(status.st_size)
   }
 
+  /// Whether the file still stands in a folder.
+  package func hasName() throws(StorageError) -> Bool {
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0 else { throw .last("fstat") }
+    return status.st_nlink > 0
+  }
+
   /// Appends all of `bytes`.
   package func write(_ bytes: Span<UInt8>) throws(StorageError) {
     let failure: StorageError? = unsafe bytes.withUnsafeBytes { buffer in
