@@ -62,6 +62,16 @@ struct ChunkerTests {
     #expect(joined.unicodeScalars.count { $0 == "ä" } == 20_000)
   }
 
+  @Test func `long code keeps its lines`() throws {
+    let line = "let value = compute(first, second) + other // and so on it goes"
+    let code = Array(repeating: line, count: 60).joined(separator: "\n")
+    let found = try Self.passages([Self.block(.code, code)])
+    #expect(found.count > 2)
+    for passage in found {
+      #expect(passage.body.split(separator: "\n").allSatisfy { $0 == line })
+    }
+  }
+
   @Test func `a passage stays on its page`() throws {
     let found = try Self.passages([
       Self.block(.paragraph, "one", page: 1), Self.block(.paragraph, "two", page: 2),

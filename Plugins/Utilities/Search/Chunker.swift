@@ -105,26 +105,27 @@ package struct Chunker: ~Copyable {
     try emit(passage)
   }
 
-  /// `text` in pieces of whole sentences, each at most a passage long.
+  /// `text` in pieces of whole sentences, each at most a passage long; lines stay lines.
   static func pieces(_ text: String) -> [String] {
     var pieces: [String] = []
-    var piece: [String] = []
+    var piece = ""
     var words = 0
-    var bytes = 0
-    func finish() {
-      if !piece.isEmpty { pieces.append(piece.joined(separator: " ")) }
-      piece = []
-      words = 0
-      bytes = 0
+    for line in text.split(separator: "\n") {
+      var isFirstOfLine = true
+      for sentence in Sentences.split(String(line)).flatMap(shortened) {
+        let count = PlainWords.count(sentence)
+        let isOver = piece.utf8.count + sentence.utf8.count > maxBytes
+        if !piece.isEmpty, isOver || words + count > targetWords {
+          pieces.append(piece)
+          piece = ""
+          words = 0
+        }
+        piece += piece.isEmpty ? sentence : (isFirstOfLine ? "\n" : " ") + sentence
+        words += count
+        isFirstOfLine = false
+      }
     }
-    for sentence in Sentences.split(text).flatMap(shortened) {
-      let count = PlainWords.count(sentence)
-      if words + count > targetWords || bytes + sentence.utf8.count > maxBytes { finish() }
-      piece.append(sentence)
-      words += count
-      bytes += sentence.utf8.count + 1
-    }
-    finish()
+    if !piece.isEmpty { pieces.append(piece) }
     return pieces
   }
 
