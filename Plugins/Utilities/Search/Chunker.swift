@@ -114,7 +114,7 @@ package struct Chunker: ~Copyable {
       var isFirstOfLine = true
       for sentence in Sentences.split(String(line)).flatMap(shortened) {
         let count = PlainWords.count(sentence)
-        let isOver = piece.utf8.count + sentence.utf8.count > maxBytes
+        let isOver = piece.utf8.count + 1 + sentence.utf8.count > maxBytes
         if !piece.isEmpty, isOver || words + count > targetWords {
           pieces.append(piece)
           piece = ""
