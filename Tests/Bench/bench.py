@@ -16,8 +16,8 @@ import load
 from client import IdleConnections, KeepAlive
 from servers import FIXED_BODY, Gateway, Nginx, tool
 
-ROUNDS = 3
-LOGGED_ROUNDS = 2
+ROUNDS = 6
+LOGGED_ROUNDS = 3
 STARTS = 5
 IDLE = 5000
 FIXED, HEALTH, HELLO = "nginx, fixed answer", "gateway /health", "gateway /v1/hello, token"
@@ -98,29 +98,21 @@ class Bench:
 
     def memory(self):
         count = self.idle_count()
-        title(f"Resident memory of the serving process, and what {count:,} idle connections add")
-        row("", "at start", "a connection")
-        # Each nginx has the room it needs, and no more: it pays for its room at start.
-        room = {"at-start": 1024, "idle": count + 64}
+        title(f"Resident memory of the serving process at start, and what {count:,} idle connections add")
+        row("", "at start", "not of files", "a connection")
         found = {}
-        for name, connections in room.items():
-            for server in self.servers(name, worker_connections=connections):
-                with server:
-                    kind = type(server).__name__.lower()
-                    if name == "at-start":
-                        found[kind] = [server.resident()]
-                        continue
-                    idle_path = "/health"
-                    warm = KeepAlive(server.port, idle_path)
-                    warm.ask()
-                    before = server.resident()
-                    idle = IdleConnections(server.port, idle_path, count)
-                    found[kind].append((server.resident() - before) / count)
-                    idle.close()
-                    warm.close()
-        for kind in sorted(found, reverse=True):
-            at_start, each = found[kind]
-            row(f"{kind}{' worker' if kind == 'nginx' else ''}", f"{at_start / 1e6:.1f} MB", f"{each:,.0f} B")
+        for server in self.servers("start"):
+            with server:
+                found[name_of(server)] = [server.memory(), server.memory("RssAnon")]
+        # nginx takes the room of all connections at start, so the idle one has that much more than the other.
+        for server in self.servers("idle", worker_connections=Nginx.worker_connections + count):
+            with server:
+                idle = IdleConnections(server.port, "/health", count)
+                found[name_of(server)].append((server.memory() - found[name_of(server)][0]) / count)
+                idle.close()
+        for name in sorted(found, reverse=True):
+            at_start, private, each = found[name]
+            row(name, f"{at_start / 1e6:.1f} MB", f"{private / 1e6:.1f} MB", f"{each:,.0f} B")
         if self.has_nginx:
             row("gateway : nginx", *(f"{ours / theirs:.2f}" for ours, theirs in zip(found["gateway"], found["nginx"])))
 
@@ -142,10 +134,10 @@ class Bench:
         found = {}
         for index in range(STARTS):
             for server in self.servers(f"start-{index}"):
-                found.setdefault(type(server).__name__.lower(), []).append(server.start())
+                found.setdefault(name_of(server), []).append(server.start())
                 server.stop()
-        for kind in sorted(found, reverse=True):
-            row(kind, time_text(statistics.median(found[kind])))
+        for name in sorted(found, reverse=True):
+            row(name, time_text(statistics.median(found[name])))
 
     def instructions(self):
         title("User instructions a request (callgrind, all threads, one keep-alive connection)")
@@ -168,14 +160,17 @@ class Bench:
 
     def count(self, name, measure, total, text, note=lambda found: ""):
         targets = [(FIXED, Nginx, "/", False, {"one_process": True})] if self.has_nginx else []
-        targets += [(HEALTH, Gateway, "/health", False, {}), (HELLO, Gateway, "/v1/hello", True, {})]
+        targets += [
+            (HEALTH, Gateway, "/health", False, {"probes": False}),
+            (HELLO, Gateway, "/v1/hello", True, {"probes": False}),
+        ]
         row("", "a request", "of nginx")
         base = None
         for index, (label, kind, path, authenticated, attributes) in enumerate(targets):
             make = counts.Maker(kind, str(self.directory / f"{name}-{index}"), **attributes)
             found = measure(make, path, authenticated)
             base = base or (total(found) if self.has_nginx else None)
-            row(label, text(found), f"{total(found) / base:.2f}" if base else "-", note(found))
+            row(label, text(found), f"{total(found) / base:.2f}" if base else "-", note=note(found))
 
 
 def answer_bytes(target):
@@ -185,12 +180,17 @@ def answer_bytes(target):
     return size
 
 
+def name_of(server):
+    return "nginx" if isinstance(server, Nginx) else "gateway"
+
+
 def title(text):
     print(f"\n{text}", flush=True)
 
 
-def row(label, *cells):
-    print(f"  {label:<26}" + "".join(f"{cell:>14}" for cell in cells[:5]) + "  ".join(["", *cells[5:]]), flush=True)
+def row(label, *cells, note=""):
+    line = f"  {label:<26}" + "".join(f"{cell:>14}" for cell in cells)
+    print(f"{line}   {note}".rstrip(), flush=True)
 
 
 def time_text(seconds):
@@ -206,7 +206,10 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as directory:
-        Bench(directory).run()
+        try:
+            Bench(directory).run()
+        except ConnectionError as error:
+            raise SystemExit(f"not measured to the end: {error}") from None
     print(f"\n{time.monotonic() - begun:.0f} s")
 
 

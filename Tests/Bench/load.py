@@ -5,7 +5,7 @@ import statistics
 import subprocess
 
 CONNECTIONS = 32
-SECONDS = 4
+SECONDS = 3
 UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 
 

@@ -84,12 +84,12 @@ class Server:
             return self.children(self.process.pid)[0]
         return self.process.pid
 
-    def resident(self):
-        """Bytes of resident memory of the process that serves."""
+    def memory(self, kind="VmRSS"):
+        """Bytes of resident memory of the process that serves; `RssAnon` leaves out what is mapped from files."""
         for line in pathlib.Path(f"/proc/{self.worker()}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(f"{kind}:"):
                 return int(line.split()[1]) * 1024
-        raise SystemExit("there is no VmRSS in /proc; resident memory cannot be measured")
+        raise SystemExit(f"there is no {kind} in /proc; resident memory cannot be measured")
 
     def worker(self):
         return self.process.pid
@@ -111,6 +111,7 @@ class Gateway(Server):
 
     ready_path = "/health/ready"
     binary = None
+    probes = True  # the child process of the probe is not one that valgrind can run
 
     def command(self):
         return [str(self.binary), "serve"]
@@ -131,6 +132,7 @@ class Gateway(Server):
             "PLUGINS_DIR": str(plugins),
             "JWT_SECRET_KEY": key.read_text(),
             "RATE_LIMIT_TIERS": "bench:0:0",
+            "PROBE_PLUGINS": "true" if self.probes else "false",
             "ACCESS_LOG": "true" if self.access_log else "false",
             "LIMIT_CONNECTIONS_PER_ADDRESS_COUNT": "0",
             "LIMIT_DRAIN_NOTICE_SECONDS": "0",
@@ -146,7 +148,7 @@ class Gateway(Server):
 class Nginx(Server):
     """One worker that answers every path with the same bytes."""
 
-    worker_connections = 1024
+    worker_connections = 512  # its default
     one_process = False
 
     def command(self):
