@@ -55,6 +55,7 @@ import Wire
   private var served = 0
   /// What was still read after the last answer, which is bounded.
   private var lingered = 0
+  private var hasSaidEnd = false
 
   /// Nanoseconds that a connection lingers at most, and bytes it reads at most meanwhile.
   private static let lingerTime: Int64 = 2_000_000_000
@@ -220,7 +221,7 @@ import Wire
     transmit()
     if let upgrade = pendingUpgrade.take() { return become(upgrade) }
     guard phase != .closed else { return }
-    if phase == .lingering, output.isEmpty, lingered == 0 { beginLinger() }
+    if phase == .lingering, output.isEmpty, !hasSaidEnd { beginLinger() }
     guard phase != .closed else { return }
     var wanted = EPOLLRDHUP.rawValue
     if !output.isEmpty { wanted |= EPOLLOUT.rawValue }
@@ -271,8 +272,8 @@ import Wire
 
   /// Goes on after an answer that did not come from within `process`.
   func resume() {
-    if phase == .head, !input.isEmpty { processInput() }
-    if phase == .discarding, !input.isEmpty { processInput() }
+    if phase == .head { headBegan = now }  // what came meanwhile could not have been read sooner
+    if phase == .head || phase == .discarding, !input.isEmpty { processInput() }
     settle()
   }
 
@@ -288,7 +289,7 @@ import Wire
   /// Says that no more bytes come, and waits for the client to have read them: closing with unread
   /// input would make the kernel reset the connection and the answer with it.
   private func beginLinger() {
-    lingered = 1
+    hasSaidEnd = true
     shutdown(raw, CInt(SHUT_WR))
     server.loop.setDeadline(self, at: now + Self.lingerTime)
   }
@@ -341,7 +342,7 @@ import Wire
   // MARK: - Deadlines
 
   private func updateDeadline() {
-    guard phase != .closed, lingered == 0 || phase != .lingering else { return }
+    guard phase != .closed, !hasSaidEnd else { return }
     let limits = server.limits
     var at = Int64.max
     switch phase {
