@@ -10,7 +10,7 @@ STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5]\d\d) ([ -~]+)")
 FIELD_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+): ([ -~]*)")
 # Fields that would contradict themselves if they came twice.
 SINGLE = {
-    "connection", "content-encoding", "content-length", "content-security-policy", "content-type", "date", "etag",
+    "content-encoding", "content-length", "content-security-policy", "content-type", "date", "etag",
     "retry-after", "transfer-encoding", "x-ratelimit-limit", "x-request-id", "www-authenticate",
 }
 
@@ -39,7 +39,7 @@ class Answer:
 
     @property
     def closes(self):
-        return self.get("Connection") == "close"
+        return "close" in self.all("Connection")
 
     @property
     def content(self):
