@@ -80,7 +80,7 @@ extension Failure {
     case .handshake(let error):
       self.init(error.status, Self.code(for: error.status), error.message)
       if error.status == 426 {
-        for (name, value) in WebSocketHandshake.refusalFields where name != "Connection" {
+        for (name, value) in WebSocketHandshake.refusalFields {
           lines += "\(name): \(value)\r\n".utf8
         }
       }
