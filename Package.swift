@@ -105,16 +105,30 @@ let package = Package(
     ),
 
     .testTarget(
-      name: "WireTests", dependencies: ["Wire"], path: "Tests/WireTests", swiftSettings: tested),
+      name: "WireTests",
+      dependencies: ["Wire"],
+      path: "Tests/WireTests",
+      swiftSettings: tested
+    ),
     .testTarget(
-      name: "GatewayTests", dependencies: ["Gateway", "Wire", "CGatewayPlugin"],
-      path: "Tests/GatewayTests", swiftSettings: tested),
+      name: "GatewayTests",
+      dependencies: ["Gateway", "Wire", "CGatewayPlugin"],
+      path: "Tests/GatewayTests",
+      swiftSettings: tested
+    ),
     .testTarget(
-      name: "PluginSDKTests", dependencies: ["GatewayPlugin", "HelloSwift", "Wire", "CGatewayPlugin"],
-      path: "Tests/PluginSDKTests", swiftSettings: tested),
+      name: "PluginSDKTests",
+      dependencies: ["GatewayPlugin", "HelloSwift", "Wire", "CGatewayPlugin"],
+      path: "Tests/PluginSDKTests",
+      swiftSettings: tested
+    ),
     .testTarget(
-      name: "UtilitiesTests", dependencies: ["Utilities", "GatewayPlugin", "Wire"],
-      path: "Tests/UtilitiesTests", exclude: ["Documents"], swiftSettings: tested),
+      name: "UtilitiesTests",
+      dependencies: ["Utilities", "GatewayPlugin", "Wire"],
+      path: "Tests/UtilitiesTests",
+      exclude: ["Documents"],
+      swiftSettings: tested
+    ),
   ],
   swiftLanguageModes: [.v6]
 )
