@@ -5,10 +5,12 @@
 SHELL = /bin/sh
 .SHELLFLAGS = -ec
 MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL = run
 
 PORT ?= 8000
 DATA_DIR ?= data
-export PORT DATA_DIR
+run port secret: export PORT := $(PORT)
+run port secret: export DATA_DIR := $(DATA_DIR)
 
 binary = $(CURDIR)/.build/release/gateway
 venv = $(CURDIR)/.build/venv
