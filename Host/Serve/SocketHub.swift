@@ -34,6 +34,7 @@ extension Server {
   /// Sends an event to each of this loop's clients that may have it and wants it.
   func deliver(topic: String, subject: String, members: [UInt8]) {
     guard let declaration = core.topic(topic) else { return }
+    prepareWriter()
     let stamp = Timestamp.text(nanoseconds: writer.unixTime * 1_000_000_000)
     for socket in hub.all where socket.wants(declaration, subject: subject) {
       socket.sendEvent(topic, stamp: stamp, members: members)

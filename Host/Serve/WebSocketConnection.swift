@@ -132,6 +132,7 @@ import Wire
 
   package override func expired() {
     if isClosing { return close() }
+    server.prepareWriter()  // brings its clock up to now
     if let end = caller?.identity.expiresAt, server.writer.unixTime > end + TokenClaims.skew {
       sendError("AUTHENTICATION_REQUIRED", "The token has expired; connect again with a new one.")
       sendClose(1008, "token expired")
@@ -215,6 +216,7 @@ import Wire
     guard !isClosing else { return }
     var at = lastHeard + (hasPinged ? 2 : 1) * server.limits.pingTime.nanoseconds
     if let end = caller?.identity.expiresAt {
+      server.prepareWriter()
       let left = max(end + TokenClaims.skew + 1 - server.writer.unixTime, 0)
       at = min(at, now + left.multipliedReportingOverflow(by: 1_000_000_000).partialValue)
     }

@@ -1,0 +1,434 @@
+"""/ws: messages, identity, events, and the protocol in raw frames."""
+
+import json
+import re
+import struct
+import time
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+from conftest import eventually, make_token
+from frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, RawSocket, close_frame, frame, handshake_fields
+from raw import bearer
+
+
+def library(gateway, token=None, **options):
+    """The public client library."""
+    if token:
+        options["additional_headers"] = bearer(token)
+    return connect(f"ws://127.0.0.1:{gateway.port}/ws", proxy=None, open_timeout=10, close_timeout=5, **options)
+
+
+def receive(socket):
+    return json.loads(socket.recv(timeout=10))
+
+
+def ask(socket, **message):
+    socket.send(json.dumps(message))
+    return receive(socket)
+
+
+def publish(gateway, topic, payload, subject=""):
+    answer = gateway.post(f"/v1/edge/publish/{topic}?{subject}", json.dumps(payload), bearer(make_token("publisher")))
+    assert answer.data == {"status": 0}
+
+
+def upload(gateway, user, name="note.txt", text="A note."):
+    body = (f'--b\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+            f"Content-Type: text/plain\r\n\r\n{text}\r\n--b--\r\n")
+    fields = {**bearer(make_token(user)), "Content-Type": "multipart/form-data; boundary=b"}
+    answer = gateway.post("/v1/upload", body, fields)
+    assert answer.status == 200, answer
+    return answer.data
+
+
+# Messages
+
+
+def test_the_welcome_names_services_and_time(gateway):
+    with library(gateway) as socket:
+        welcome = receive(socket)
+        assert welcome["type"] == "connection_established" and welcome["authenticated"] is False
+        assert welcome["services"]["utilities"] is True and welcome["services"]["edge"] is True
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", welcome["timestamp"])
+
+
+def test_ping_and_status_are_answered_to_everyone(gateway):
+    with library(gateway) as socket:
+        receive(socket)
+        assert ask(socket, type="ping")["type"] == "pong"
+        status = ask(socket, type="get_status")
+        assert status["type"] == "status_update" and status["services"]["edge"]["status"] == "running"
+
+
+def test_health_counts_the_connections(gateway):
+    def active():
+        return gateway.get("/health").json()["services"]["websocket"]["active_connections"]
+
+    eventually(lambda: active() == 0)
+    with library(gateway), library(gateway):
+        eventually(lambda: active() == 2)
+    eventually(lambda: active() == 0)
+
+
+@pytest.mark.parametrize("sent,code", [
+    ("{", "JSON_DECODE_ERROR"), ("", "JSON_DECODE_ERROR"), ("nonsense", "JSON_DECODE_ERROR"),
+    ('{"type":"ping","type":"ping"}', "JSON_DECODE_ERROR"), ("[" * 1000, "JSON_DECODE_ERROR"),
+    ("[1]", "PROCESSING_ERROR"), ('"ping"', "PROCESSING_ERROR"), ("{}", "UNKNOWN_TYPE"), ('{"type":1}', "UNKNOWN_TYPE"),
+    ('{"type":"shutdown"}', "UNKNOWN_TYPE"), ('{"type":"subscribe"}', "VALIDATION_ERROR"),
+    ('{"type":"subscribe","topics":[]}', "VALIDATION_ERROR"), ('{"type":"subscribe","topics":"a"}', "VALIDATION_ERROR"),
+    ('{"type":"subscribe","topics":[1]}', "VALIDATION_ERROR"), ('{"type":"auth"}', "VALIDATION_ERROR"),
+    ('{"type":"auth","token":""}', "VALIDATION_ERROR"), ('{"type":"auth","token":"x"}', "AUTHENTICATION_REQUIRED"),
+    ('{"type":"subscribe","topics":["no.such.topic"]}', "UNKNOWN_TOPIC"),
+    ('{"type":"subscribe","topics":["edge.own"]}', "FORBIDDEN_TOPIC"),
+    ('{"type":"subscribe","topics":["edge.admin"]}', "FORBIDDEN_TOPIC")])
+def test_a_bad_message_gets_a_typed_error_and_the_connection_stays(gateway, sent, code):
+    with library(gateway) as socket:
+        receive(socket)
+        socket.send(sent)
+        error = receive(socket)
+        assert (error["type"], error["code"]) == ("error", code) and error["message"] and error["timestamp"]
+        socket.send('{"type":"ping"}')
+        while (message := receive(socket))["type"] == "subscriptions":
+            assert message["topics"] == []
+        assert message["type"] == "pong"
+
+
+def test_a_binary_message_gets_a_typed_error_and_the_connection_stays(gateway):
+    with library(gateway) as socket:
+        receive(socket)
+        socket.send(b'{"type":"ping"}')
+        assert receive(socket)["code"] == "UNSUPPORTED_DATA"
+        assert ask(socket, type="ping")["type"] == "pong"
+
+
+# Identity
+
+
+def test_the_bearer_field_identifies(gateway):
+    with library(gateway, make_token()) as socket:
+        assert receive(socket)["authenticated"] is True
+        assert ask(socket, type="subscribe", topics=["edge.own"])["topics"] == ["edge.own"]
+
+
+def test_the_bearer_subprotocol_identifies(gateway):
+    with library(gateway, subprotocols=["bearer", make_token()]) as socket:
+        assert socket.subprotocol == "bearer"
+        assert receive(socket)["authenticated"] is True
+
+
+def test_an_auth_message_identifies(gateway):
+    with library(gateway) as socket:
+        assert receive(socket)["authenticated"] is False
+        answer = ask(socket, type="auth", token=make_token("alice", "read"))
+        assert (answer["type"], answer["subject"], answer["scopes"]) == ("authenticated", "alice", ["read"])
+        assert ask(socket, type="subscribe", topics=["edge.own"])["topics"] == ["edge.own"]
+        error = ask(socket, type="subscribe", topics=["edge.admin"])
+        assert error["code"] == "FORBIDDEN_TOPIC" and "admin" in error["message"]
+
+
+@pytest.mark.parametrize("options", [
+    {"additional_headers": bearer("nonsense")}, {"subprotocols": ["bearer", "nonsense"]},
+    {"additional_headers": {"X-API-Key": "nonsense"}}])
+def test_a_wrong_credential_is_refused_in_the_handshake(gateway, options):
+    with pytest.raises(InvalidStatus) as refused:
+        library(gateway, **options)
+    assert refused.value.response.status_code == 401
+    assert json.loads(refused.value.response.body)["error_code"] == "AUTHENTICATION_REQUIRED"
+
+
+def test_a_second_factor_is_asked_for_where_configured(start, edge):
+    gateway = start([edge], REQUIRE_MFA="true")
+    with pytest.raises(InvalidStatus) as refused:
+        library(gateway, make_token())
+    assert refused.value.response.status_code == 403
+    with library(gateway) as socket:
+        receive(socket)
+        assert ask(socket, type="auth", token=make_token())["code"] == "INSUFFICIENT_PERMISSIONS"
+        assert ask(socket, type="auth", token=make_token(mfa_verified=True))["type"] == "authenticated"
+
+
+def test_guessing_tokens_over_a_socket_is_limited(start, edge):
+    gateway = start([edge], RATE_LIMIT_TIERS="standard:5:1000")
+    with library(gateway) as socket:
+        receive(socket)
+        codes = [ask(socket, type="auth", token=f"guess {n}")["code"] for n in range(6)]
+    assert codes == ["AUTHENTICATION_REQUIRED"] * 4 + ["RATE_LIMIT_EXCEEDED"] * 2
+
+
+def test_a_socket_ends_when_its_token_does(gateway):
+    token = make_token(exp=int(time.time()) - 28)  # taken for 30 s more, for clocks that differ
+    with library(gateway, token) as socket:
+        assert receive(socket)["authenticated"] is True
+        error = receive(socket)
+        assert (error["type"], error["code"]) == ("error", "AUTHENTICATION_REQUIRED")
+        with pytest.raises(ConnectionClosed) as ended:
+            socket.recv(timeout=5)
+        assert ended.value.rcvd.code == 1008
+
+
+@pytest.mark.parametrize("origin,is_let_in", [
+    ("https://evil.example", False), ("null", False), ("https://app.example", True), ("https://app.example:444", False),
+    ("http://app.example", False), ("own", True), ("own tls", True), (None, True)])
+def test_only_pages_of_known_origins_may_open_a_socket(start_shared, edge, origin, is_let_in):
+    gateway = origins_gateway(start_shared, edge)
+    own = f"127.0.0.1:{gateway.port}"
+    origin = {"own": f"http://{own}", "own tls": f"https://{own}"}.get(origin, origin)
+    if is_let_in:
+        with library(gateway, origin=origin) as socket:
+            receive(socket)
+        return
+    with pytest.raises(InvalidStatus) as refused:
+        library(gateway, origin=origin)
+    assert refused.value.response.status_code == 403
+
+
+def origins_gateway(start_shared, edge, known={}):
+    if "gateway" not in known:
+        known["gateway"] = start_shared([edge], CORS_ORIGINS="https://app.example")
+    return known["gateway"]
+
+
+# Events
+
+
+def test_events_of_a_users_work_go_to_that_user_alone(gateway):
+    with library(gateway, make_token("ann")) as ann, library(gateway, make_token("ann")) as again, \
+            library(gateway, make_token("bob", "read,write,admin")) as bob, library(gateway) as nobody:
+        for socket in (ann, again, bob, nobody):
+            receive(socket)
+        stored = upload(gateway, "ann")
+        publish(gateway, "edge.open", {"mark": 1})
+        for socket in (ann, again):
+            event = receive(socket)
+            assert event["type"] == "file_uploaded" and event["file_id"] == stored["file_id"]
+            assert event["filename"] == "note.txt" and event["sequence"] == 1 and event["timestamp"]
+            assert receive(socket)["mark"] == 1
+        for socket in (bob, nobody):
+            assert receive(socket)["mark"] == 1, "somebody else's event came"
+
+
+def test_topics_go_to_those_who_may_have_them(gateway):
+    with library(gateway) as nobody, library(gateway, make_token("ann")) as ann, \
+            library(gateway, make_token("root", "read,admin")) as root:
+        for socket in (nobody, ann, root):
+            receive(socket)
+        for topic in ["edge.admin", "edge.own", "edge.open"]:
+            publish(gateway, topic, {"n": topic})
+        assert [receive(nobody)["type"]] == ["edge.open"]
+        assert [receive(ann)["type"] for _ in range(2)] == ["edge.own", "edge.open"]
+        assert [receive(root)["type"] for _ in range(3)] == ["edge.admin", "edge.own", "edge.open"]
+
+
+def test_who_subscribes_gets_the_chosen_topics_alone(gateway):
+    with library(gateway, make_token("ann", "read,admin")) as socket:
+        receive(socket)
+        assert ask(socket, type="subscribe", topics=["edge.open", "edge.admin"])["topics"] == ["edge.admin", "edge.open"]
+        assert ask(socket, type="unsubscribe", topics=["edge.open"])["topics"] == ["edge.admin"]
+        for topic in ["edge.open", "edge.own", "edge.admin"]:
+            publish(gateway, topic, {})
+        event = receive(socket)
+        assert (event["type"], event["sequence"]) == ("edge.admin", 1)
+        assert ask(socket, type="ping")["type"] == "pong"
+
+
+def test_an_auth_message_opens_the_topics_of_the_identity(gateway):
+    with library(gateway) as socket:
+        receive(socket)
+        publish(gateway, "edge.own", {"n": 1}, subject="zoe")
+        ask(socket, type="auth", token=make_token("zoe"))
+        publish(gateway, "edge.own", {"n": 2}, subject="zoe")
+        assert receive(socket)["n"] == 2
+
+
+def test_events_come_in_order_and_numbered(gateway):
+    with library(gateway, make_token("ann")) as socket:
+        receive(socket)
+        assert gateway.get("/v1/edge/flood/300", bearer(make_token("ann"))).data == {"sent": 300}
+        assert [receive(socket)["sequence"] for _ in range(300)] == list(range(1, 301))
+
+
+def test_events_reach_clients_of_every_loop(start, edge):
+    gateway = start([edge], WORKERS=3)
+    sockets = [RawSocket(gateway.port) for _ in range(12)]
+    publish(gateway, "edge.open", {"mark": 7})
+    for socket in sockets:
+        assert socket.message()["mark"] == 7
+        socket.close()
+
+
+# The protocol in raw frames
+
+
+@pytest.fixture(scope="module")
+def small(start_shared, edge):
+    return start_shared(
+        [edge], LIMIT_MESSAGE_BYTES=1000, LIMIT_SOCKET_QUEUE_BYTES=65536, LIMIT_TOPICS_PER_CONNECTION_COUNT=1)
+
+
+def test_a_fragmented_message_is_put_together_around_control_frames(gateway):
+    with RawSocket(gateway.port) as socket:
+        socket.send(frame(TEXT, '{"ty', final=False) + frame(PING, b"between"))
+        assert socket.frame() == (PONG, b"between")
+        socket.send(frame(CONTINUATION, 'pe":', final=False) + frame(CONTINUATION, "", final=False))
+        socket.send(frame(PONG, b"unasked") + frame(CONTINUATION, '"ping"}'))
+        assert socket.message()["type"] == "pong"
+
+
+def test_frames_cut_at_every_byte_are_read_the_same(gateway):
+    message = frame(TEXT, '{"type":', final=False) + frame(PING, b"p") + frame(CONTINUATION, b'"ping"}' + b" " * 200)
+    with RawSocket(gateway.port) as socket, gateway.client() as other:
+        for cut in range(1, len(message)):
+            socket.send(message[:cut])
+            other.get("/health/live")
+            socket.send(message[cut:])
+            assert socket.frame() == (PONG, b"p"), f"cut at {cut}"
+            assert socket.message()["type"] == "pong"
+
+
+def test_frames_right_behind_the_handshake_are_answered(gateway):
+    with RawSocket(gateway.port, early=frame(TEXT, '{"type":"ping"}') * 3) as socket:
+        assert [socket.message()["type"] for _ in range(3)] == ["pong"] * 3
+
+
+def test_a_character_may_be_cut_by_fragments(gateway):
+    text = '{"type":"é€😀"}'.encode()
+    with RawSocket(gateway.port) as socket:
+        for cut in range(1, len(text)):
+            socket.send(frame(TEXT, text[:cut], final=False) + frame(CONTINUATION, text[cut:]))
+            assert socket.message()["code"] == "UNKNOWN_TYPE"
+
+
+@pytest.mark.parametrize("payload", [
+    b"\xff", b"\xc3", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"ok \xe2\x82", b"\xe2\x28\xa1"])
+def test_text_that_is_no_utf_8_is_closed_with_1007(gateway, payload):
+    with RawSocket(gateway.port) as socket:
+        socket.send(frame(TEXT, payload))
+        assert socket.close_code() == 1007
+
+
+@pytest.mark.parametrize("name,sent", [
+    ("an unmasked frame", frame(TEXT, "{}", masked=False)), ("a reserved bit", frame(TEXT, "{}", reserved=4)),
+    ("another reserved bit", frame(TEXT, "{}", reserved=1)), ("a reserved opcode", frame(3, "{}")),
+    ("a reserved control opcode", frame(11, "")), ("a fragmented ping", frame(PING, "", final=False)),
+    ("a long ping", frame(PING, b"x" * 126)), ("a continuation of nothing", frame(CONTINUATION, "{}")),
+    ("a message in a message", frame(TEXT, "{", final=False) + frame(TEXT, "}")),
+    ("a length in too many bytes", frame(TEXT, "{}", length=16)), ("a length in 64 bits", frame(TEXT, "{}", length=64)),
+    ("a close with one byte", frame(CLOSE, b"\x03")), ("close code 999", close_frame(999)),
+    ("close code 1004", close_frame(1004)), ("close code 1005", close_frame(1005)),
+    ("close code 1006", close_frame(1006)), ("close code 1015", close_frame(1015)), ("close code 5000", close_frame(5000))])
+def test_a_breach_of_the_protocol_is_closed_with_1002(gateway, name, sent):
+    with RawSocket(gateway.port) as socket:
+        socket.send(sent)
+        assert socket.close_code() == 1002
+
+
+def test_a_close_reason_that_is_no_utf_8_is_refused(gateway):
+    with RawSocket(gateway.port) as socket:
+        socket.send(close_frame(1000, b"\xff"))
+        assert socket.close_code() == 1007
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1003, 1011, 3000, 4999])
+def test_a_close_is_answered_with_its_code(gateway, code):
+    with RawSocket(gateway.port) as socket:
+        socket.send(close_frame(code, "gone".encode()))
+        assert socket.close_code() == code
+        assert socket.is_closed()
+
+
+def test_a_close_without_a_code_is_answered(gateway):
+    with RawSocket(gateway.port) as socket:
+        socket.send(close_frame())
+        assert socket.close_code() in (1000, 1005)
+        assert socket.is_closed()
+
+
+def test_the_library_closes_in_order(gateway):
+    with library(gateway) as socket:
+        receive(socket)
+        socket.close(4000, "done")
+        assert socket.close_code == 4000
+
+
+def padded(size):
+    return '{"type":"ping"}' + " " * (size - 15)
+
+
+def test_a_message_of_exactly_the_limit_is_taken(small):
+    with RawSocket(small.port) as socket:
+        socket.send(frame(TEXT, padded(1000)))
+        assert socket.message()["type"] == "pong"
+        socket.send(frame(TEXT, padded(600), final=False) + frame(CONTINUATION, " " * 400))
+        assert socket.message()["type"] == "pong"
+
+
+@pytest.mark.parametrize("sent", [
+    frame(TEXT, padded(1001)), frame(BINARY, b"x" * 1001),
+    frame(TEXT, padded(600), final=False) + frame(CONTINUATION, " " * 401),
+    struct.pack("!BBQ", 0x81, 0xFF, 1 << 40) + b"mask"])
+def test_a_message_beyond_the_limit_is_closed_with_1009(small, sent):
+    with RawSocket(small.port) as socket:
+        socket.send(sent)
+        assert socket.close_code() == 1009
+
+
+def test_topics_beyond_the_limit_are_refused(small):
+    with RawSocket(small.port, bearer(make_token())) as socket:
+        assert socket.ask(type="subscribe", topics=["edge.own"])["topics"] == ["edge.own"]
+        assert socket.ask(type="subscribe", topics=["edge.open"])["code"] == "LIMIT_EXCEEDED"
+        assert socket.message()["topics"] == ["edge.own"]
+
+
+def test_a_slow_reader_is_closed_with_1013_and_costs_little(small):
+    small.get("/v1/edge/flood/1000", bearer(make_token("other")))
+    before = small.memory()
+    with RawSocket(small.port, bearer(make_token("slow")), receive_buffer=4096) as socket, \
+            RawSocket(small.port, bearer(make_token("slow"))) as quick:
+        answer = small.get("/v1/edge/flood/12000", bearer(make_token("other")))
+        assert answer.data == {"sent": 12000}
+        small.get("/v1/edge/flood/12000", bearer(make_token("slow")))
+        assert socket.close_code() == 1013
+    assert small.memory() - before < 24 << 20
+
+
+def test_a_silent_client_is_pinged_and_then_closed(start, edge):
+    gateway = start([edge], LIMIT_PING_SECONDS=0.3)
+    with RawSocket(gateway.port) as socket, library(gateway) as lively:
+        receive(lively)
+        for _ in range(3):
+            opcode, payload = socket.frame()
+            assert opcode == PING
+            socket.send(frame(PONG, payload))
+        began = time.monotonic()
+        assert socket.frame()[0] == PING
+        assert socket.close_code() is None
+        assert 0.2 < time.monotonic() - began < 3
+        assert ask(lively, type="ping")["type"] == "pong", "the library answers pings by itself"
+
+
+@pytest.mark.parametrize("change,status", [
+    ({"Sec-WebSocket-Key": "short"}, 400), ({"Sec-WebSocket-Version": "12"}, 426), ({"Upgrade": "h2c"}, 426),
+    ({"Connection": "keep-alive"}, 426)])
+def test_a_bad_handshake_is_refused(gateway, change, status):
+    answer = gateway.get("/ws", {**handshake_fields(), **change})
+    assert answer.status == status and answer.json()["success"] is False
+    if status == 426:
+        assert answer.get("Sec-WebSocket-Version") == "13" and answer.get("Upgrade") == "websocket"
+        assert "Upgrade" in answer.all("Connection")
+
+
+def test_a_handshake_is_a_get_without_a_body(gateway):
+    with gateway.client() as client:
+        assert client.request("POST", "/ws", handshake_fields(), "").status == 405
+    with gateway.client() as client:
+        assert client.request("GET", "/ws", handshake_fields(), "body").status == 400
+
+
+def test_a_handshake_may_follow_other_requests(gateway):
+    with gateway.client() as client:
+        assert client.get("/health").status == 200
+        answer = client.request("GET", "/ws", handshake_fields(), head=True)
+        assert answer.status == 101
