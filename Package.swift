@@ -112,7 +112,7 @@ let package = Package(
     ),
     .testTarget(
       name: "GatewayTests",
-      dependencies: ["Gateway", "Wire", "CGatewayPlugin"],
+      dependencies: ["Gateway", "Wire", "CGatewayPlugin", "CLinux", "CZlib"],
       path: "Tests/GatewayTests",
       swiftSettings: tested
     ),
