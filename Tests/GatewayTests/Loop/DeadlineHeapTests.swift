@@ -48,7 +48,9 @@ struct DeadlineHeapTests {
 
   @Test func `the token stays with its time`() {
     var heap = DeadlineHeap()
-    for time in [5, 1, 4, 2, 3] as [Int64] { heap.push(.init(time: time, token: UInt64(time * 10))) }
+    for time in [5, 1, 4, 2, 3] as [Int64] {
+      heap.push(.init(time: time, token: UInt64(time * 10)))
+    }
     for time in 1...5 as ClosedRange<Int64> {
       #expect(heap.first == .init(time: time, token: UInt64(time * 10)))
       heap.removeFirst()

@@ -20,7 +20,8 @@ private final class Pair {
   init() throws {
     var ends: [CInt] = [0, 0]
     try #require(
-      socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0, &ends) == 0)
+      socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0, &ends) == 0
+    )
     (near, far) = (ends[0], ends[1])
   }
   deinit {

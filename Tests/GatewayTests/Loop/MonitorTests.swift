@@ -12,7 +12,9 @@ struct MonitorTests {
     #expect(monitor.wait(until: 0) { $0 } == 7)
   }
 
-  @Test(arguments: [Int64.min, -1, 0, 1]) func `a deadline that has passed ends the wait`(_ deadline: Int64) {
+  @Test(arguments: [Int64.min, -1, 0, 1]) func `a deadline that has passed ends the wait`(
+    _ deadline: Int64
+  ) {
     let monitor = Monitor(0)
     let result: Int? = monitor.wait(until: deadline) { _ in nil }
     #expect(result == nil)

@@ -13,7 +13,9 @@ struct SourceTests {
   /// Names of what expires at `now`, in order.
   private func expired(_ sources: inout Sources, at now: Int64) -> [String] {
     var names: [String] = []
-    while let source = sources.popExpired(now: now) { names.append((source as? Named)?.name ?? "?") }
+    while let source = sources.popExpired(now: now) {
+      names.append((source as? Named)?.name ?? "?")
+    }
     return names
   }
 

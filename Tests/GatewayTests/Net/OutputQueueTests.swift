@@ -12,7 +12,8 @@ final class SocketPair {
   init() throws {
     var ends: [CInt] = [0, 0]
     try #require(
-      socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0, &ends) == 0)
+      socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0, &ends) == 0
+    )
     (near, far) = (ends[0], ends[1])
     var size: CInt = 4096
     setsockopt(near, SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<CInt>.size))

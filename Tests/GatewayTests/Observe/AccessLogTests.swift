@@ -8,9 +8,15 @@ import Wire
 struct AccessLogTests {
   private func entry(path: String = "/v1/x", subject: String = "user1") -> AccessLog.Entry {
     AccessLog.Entry(
-      requestID: Array("req-1".utf8), method: Array("GET".utf8), path: Array(path.utf8),
-      status: 200, bodyBytes: 12, nanoseconds: 34_567, peer: Array("127.0.0.1".utf8),
-      subject: Array(subject.utf8))
+      requestID: Array("req-1".utf8),
+      method: Array("GET".utf8),
+      path: Array(path.utf8),
+      status: 200,
+      bodyBytes: 12,
+      nanoseconds: 34_567,
+      peer: Array("127.0.0.1".utf8),
+      subject: Array(subject.utf8)
+    )
   }
 
   @Test func `as text`() throws {
@@ -41,7 +47,8 @@ struct AccessLogTests {
       lines[0].asMembers?.dropFirst().map(\.value)
         == [
           "info", "access", "GET", "/a\"b\\", 200, 12, 34, "req-1", "127.0.0.1", "a\"b",
-        ])
+        ]
+    )
     #expect(lines[1]["subject"] == nil)
     #expect(lines[0]["time"]?.asString.flatMap { Timestamp.parse($0) } != nil)
   }

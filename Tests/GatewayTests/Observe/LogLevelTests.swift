@@ -10,7 +10,9 @@ struct LogLevelTests {
     for level in LogLevel.allCases { #expect(LogLevel(name: level.name) == level) }
   }
 
-  @Test(arguments: ["", "INFO", "warn", "fatal", " info"]) func `other words are none`(_ name: String) {
+  @Test(arguments: ["", "INFO", "warn", "fatal", " info"]) func `other words are none`(
+    _ name: String
+  ) {
     #expect(LogLevel(name: name) == nil)
   }
 }

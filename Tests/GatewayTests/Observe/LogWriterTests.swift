@@ -65,7 +65,9 @@ struct LogWriterTests {
     }
     let lines = String(decoding: pipe.take(), as: UTF8.self).split(separator: "\n")
     closer.join()
-    let whole = lines.count { $0.utf8.count == 99 && $0.utf8.allSatisfy { $0 == UInt8(ascii: "x") } }
+    let whole = lines.count {
+      $0.utf8.count == 99 && $0.utf8.allSatisfy { $0 == UInt8(ascii: "x") }
+    }
     let reports = lines.filter { $0.hasPrefix("log: ") }
     let dropped = reports.reduce(0) { $0 + (Int($1.split(separator: " ")[1]) ?? 0) }
     #expect(whole + reports.count == lines.count)
@@ -82,7 +84,8 @@ struct LogWriterTests {
     pipe.closeWriter()
     #expect(
       String(decoding: pipe.take(), as: UTF8.self)
-        == "012345678\nlog: 1 batches of lines were dropped, the reader is too slow\n")
+        == "012345678\nlog: 1 batches of lines were dropped, the reader is too slow\n"
+    )
   }
 
   @Test func `an output that does not block loses nothing`() throws {

@@ -4,10 +4,12 @@ import Testing
 
 @Suite("Answers by class")
 struct TrafficTests {
-  @Test(arguments: [
-    (101, "1xx"), (199, "1xx"), (200, "2xx"), (299, "2xx"), (300, "3xx"), (304, "3xx"),
-    (399, "3xx"), (400, "4xx"), (499, "4xx"), (500, "5xx"), (599, "5xx"),
-  ] as [(UInt16, String)])
+  @Test(
+    arguments: [
+      (101, "1xx"), (199, "1xx"), (200, "2xx"), (299, "2xx"), (300, "3xx"), (304, "3xx"),
+      (399, "3xx"), (400, "4xx"), (499, "4xx"), (500, "5xx"), (599, "5xx"),
+    ] as [(UInt16, String)]
+  )
   func `a status counts in its class alone`(_ status: UInt16, _ name: String) {
     let traffic = Traffic()
     traffic.count(status: status)

@@ -73,7 +73,9 @@ struct AnswerGatesTests {
     let (gates, handle) = try opened()
     #expect(gates.claim(handle, owner: 8, from: .open, to: .answered) == GW_E_GONE)
     #expect(gates.claim(0, owner: owner, from: .open, to: .answered) == GW_E_GONE)
-    for strange in [handle ^ 1 << 56, handle ^ 1 << 32, handle + 1, .max, 1 << 56 | 0xFF_FFFF << 32] {
+    for strange in [
+      handle ^ 1 << 56, handle ^ 1 << 32, handle + 1, .max, 1 << 56 | 0xFF_FFFF << 32,
+    ] {
       #expect(gates.claim(strange, owner: owner, from: .open, to: .answered) == GW_E_GONE)
       #expect(gates.admit(1, to: strange, owner: owner, mark: 10) == GW_E_GONE)
     }
@@ -125,7 +127,9 @@ struct AnswerGatesTests {
     #expect(gates.close(handle) == .answered)
   }
 
-  @Test func `admits to the mark, asks to wait one past it, refuses past four times the mark`() throws {
+  @Test func `admits to the mark, asks to wait one past it, refuses past four times the mark`()
+    throws
+  {
     let (gates, handle) = try streaming()
     #expect(gates.admit(10, to: handle, owner: owner, mark: 10) == GW_OK)
     #expect(gates.admit(1, to: handle, owner: owner, mark: 10) == GW_AGAIN)

@@ -73,7 +73,9 @@ struct AnswersTests {
   }
 
   @Test func `statuses and fields are those of the RFCs`() {
-    func lines(_ refusal: Refusal) -> String { String(decoding: Failure(refusal).lines, as: UTF8.self) }
+    func lines(_ refusal: Refusal) -> String {
+      String(decoding: Failure(refusal).lines, as: UTF8.self)
+    }
     // RFC 9110 §15.5.6 and §15.5.2: these must be sent.
     #expect(lines(.methodNotAllowed(["GET", "HEAD"])) == "Allow: GET, HEAD\r\n")
     for error in Self.authentications where error.status == 401 {
@@ -92,14 +94,17 @@ struct AnswersTests {
     #expect(Failure(.bodyTooLarge(limit: 1)).status == 413)
   }
 
-  @Test(arguments: [
-    (400, "VALIDATION_ERROR"), (401, "AUTHENTICATION_REQUIRED"), (403, "INSUFFICIENT_PERMISSIONS"),
-    (404, "RESOURCE_NOT_FOUND"), (405, "METHOD_NOT_ALLOWED"), (408, "REQUEST_TIMEOUT"),
-    (409, "CONFLICT"), (413, "PAYLOAD_TOO_LARGE"), (422, "VALIDATION_ERROR"),
-    (429, "RATE_LIMIT_EXCEEDED"), (499, "VALIDATION_ERROR"), (500, "INTERNAL_ERROR"),
-    (502, "INTERNAL_ERROR"), (503, "SERVICE_UNAVAILABLE"), (504, "SERVICE_UNAVAILABLE"),
-    (599, "INTERNAL_ERROR"),
-  ] as [(UInt16, String)])
+  @Test(
+    arguments: [
+      (400, "VALIDATION_ERROR"), (401, "AUTHENTICATION_REQUIRED"),
+      (403, "INSUFFICIENT_PERMISSIONS"),
+      (404, "RESOURCE_NOT_FOUND"), (405, "METHOD_NOT_ALLOWED"), (408, "REQUEST_TIMEOUT"),
+      (409, "CONFLICT"), (413, "PAYLOAD_TOO_LARGE"), (422, "VALIDATION_ERROR"),
+      (429, "RATE_LIMIT_EXCEEDED"), (499, "VALIDATION_ERROR"), (500, "INTERNAL_ERROR"),
+      (502, "INTERNAL_ERROR"), (503, "SERVICE_UNAVAILABLE"), (504, "SERVICE_UNAVAILABLE"),
+      (599, "INTERNAL_ERROR"),
+    ] as [(UInt16, String)]
+  )
   func `an error without a code gets that of its status`(_ status: UInt16, _ code: String) {
     #expect(Failure.code(for: status) == code)
   }

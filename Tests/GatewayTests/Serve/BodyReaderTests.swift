@@ -41,7 +41,9 @@ struct BodyReaderTests {
 
   private let ten = Array("0123456789".utf8)
 
-  @Test(arguments: [1, 3, 10, 99]) func `of known length ends at its length, however it is cut`(_ step: Int) {
+  @Test(arguments: [1, 3, 10, 99]) func `of known length ends at its length, however it is cut`(
+    _ step: Int
+  ) {
     let result = read(.length(10), limit: 10, ten + Array("GET /".utf8), step: step)
     #expect(result.body == ten && result.used == 10 && result.isWhole)
     let cut = read(.length(11), limit: 11, ten, step: step)

@@ -22,7 +22,9 @@ struct CORSPolicyTests {
     let text = fields(policy, origin)
     #expect(
       text.hasPrefix(
-        "Access-Control-Allow-Origin: \(origin)\r\nAccess-Control-Allow-Credentials: true\r\n"))
+        "Access-Control-Allow-Origin: \(origin)\r\nAccess-Control-Allow-Credentials: true\r\n"
+      )
+    )
     #expect(text.hasSuffix("\r\n"))
     #expect(text.contains("Access-Control-Expose-Headers: X-Request-ID, "))
   }

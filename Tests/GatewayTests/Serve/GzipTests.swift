@@ -66,7 +66,9 @@ struct GzipTests {
     var generator = SystemRandomNumberGenerator()
     #expect(compress(gzip, []) == nil)
     #expect(compress(gzip, [1]) == nil)
-    #expect(compress(gzip, (0..<10_000).map { _ in UInt8.random(in: 0...255, using: &generator) }) == nil)
+    #expect(
+      compress(gzip, (0..<10_000).map { _ in UInt8.random(in: 0...255, using: &generator) }) == nil
+    )
     // And the next body is compressed as ever.
     let body = [UInt8](repeating: 7, count: 1_000)
     #expect(gunzip(try #require(compress(gzip, body))) == body)

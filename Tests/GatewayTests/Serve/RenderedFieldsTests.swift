@@ -17,7 +17,12 @@ func withFields<Result>(
       list.append(
         gw_field(
           name: gw_bytes(start: bytes.baseAddress.map { $0 + offset }, count: nameCount),
-          value: gw_bytes(start: bytes.baseAddress.map { $0 + offset + nameCount }, count: valueCount)))
+          value: gw_bytes(
+            start: bytes.baseAddress.map { $0 + offset + nameCount },
+            count: valueCount
+          )
+        )
+      )
       offset += nameCount + valueCount
     }
     return list.withUnsafeBufferPointer(body)
@@ -32,7 +37,9 @@ struct RenderedFieldsTests {
 
   @Test func `are lines in the order given`() {
     let fields = rendered([("X-One", "1"), ("x-two", ""), ("X-One", "again")])
-    #expect(String(decoding: fields.lines, as: UTF8.self) == "X-One: 1\r\nx-two: \r\nX-One: again\r\n")
+    #expect(
+      String(decoding: fields.lines, as: UTF8.self) == "X-One: 1\r\nx-two: \r\nX-One: again\r\n"
+    )
     #expect(!fields.hasContentType && !fields.hasCacheControl && !fields.hasContentEncoding)
     #expect(!fields.hasSecurityPolicy && !fields.isCompressible)
     #expect(rendered([]).lines.isEmpty)

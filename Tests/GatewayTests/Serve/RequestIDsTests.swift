@@ -15,7 +15,8 @@ struct RequestIDsTests {
       #expect(
         id.dropFirst(4).allSatisfy {
           UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 || UInt8(ascii: "a")...UInt8(ascii: "f") ~= $0
-        })
+        }
+      )
       #expect(isSane(id))
     }
   }

@@ -13,9 +13,13 @@ struct ParsedAnswer {
 
   init?(_ bytes: [UInt8]) {
     let end = Array("\r\n\r\n".utf8)
-    guard let gap = bytes.indices.first(where: { bytes[$0...].starts(with: end) }) else { return nil }
+    guard let gap = bytes.indices.first(where: { bytes[$0...].starts(with: end) }) else {
+      return nil
+    }
     let lines = String(decoding: bytes[..<gap], as: UTF8.self).split(
-      separator: "\r\n", omittingEmptySubsequences: false)
+      separator: "\r\n",
+      omittingEmptySubsequences: false
+    )
     status = String(lines[0])
     var fields: [(String, String)] = []
     for line in lines.dropFirst() {
@@ -74,7 +78,13 @@ struct ResponseWriterTests {
       Array(message.utf8).withUnsafeBytes { message in
         Array(data.utf8).withUnsafeBytes { data in
           writer.success(
-            exchange, status: status, message: message, data: data, fields: fields, gzip: gzip)
+            exchange,
+            status: status,
+            message: message,
+            data: data,
+            fields: fields,
+            gzip: gzip
+          )
         }
       }
     }
@@ -87,7 +97,9 @@ struct ResponseWriterTests {
     #expect(answer["Content-Type"] == "application/json")
     #expect(answer["Content-Length"] == "\(answer.body.count)")
     let json = try #require(answer.json)
-    #expect(json.asMembers?.map(\.name) == ["success", "data", "message", "timestamp", "request_id"])
+    #expect(
+      json.asMembers?.map(\.name) == ["success", "data", "message", "timestamp", "request_id"]
+    )
     #expect(json["success"] == true && json["message"] == "do\"ne" && json["request_id"] == "req-1")
     #expect(json["data"] == ["n": [1, 2]])
     #expect(json["timestamp"]?.asString.flatMap { Timestamp.parse($0) } != nil)
@@ -136,7 +148,8 @@ struct ResponseWriterTests {
     let json = try #require(answer.json)
     #expect(
       json.asMembers?.map(\.name)
-        == ["success", "error_code", "message", "details", "timestamp", "request_id"])
+        == ["success", "error_code", "message", "details", "timestamp", "request_id"]
+    )
     #expect(json["success"] == false && json["error_code"] == "VALIDATION_ERROR")
     #expect(json["details"] == ["n": "x"])
     #expect(exchange.status == 422)
@@ -165,7 +178,8 @@ struct ResponseWriterTests {
     #expect(head.fields.map(\.name) == get.fields.map(\.name))
   }
 
-  @Test(arguments: [204, 304] as [UInt16]) func `a status that has no body has no length and no type`(
+  @Test(arguments: [204, 304] as [UInt16])
+  func `a status that has no body has no length and no type`(
     _ status: UInt16
   ) throws {
     let answer = try answer(exchange()) { writer, exchange in
@@ -185,14 +199,18 @@ struct ResponseWriterTests {
         exchange {
           $0.isHTTP10 = true
           $0.keepAlive = false
-        })["Connection"] == "close")
+        }
+      )["Connection"] == "close"
+    )
   }
 
   @Test func `the lines of the exchange and of the plugin are there`() throws {
     var fields = RenderedFields()
     fields.lines = Array("X-Plugin: 1\r\n".utf8)
     let answer = try success(
-      exchange { $0.lines = Array("RateLimit: \"minute\";r=1;t=2\r\n".utf8) }, fields: fields)
+      exchange { $0.lines = Array("RateLimit: \"minute\";r=1;t=2\r\n".utf8) },
+      fields: fields
+    )
     #expect(answer["X-Plugin"] == "1")
     #expect(answer["RateLimit"] == "\"minute\";r=1;t=2")
   }
@@ -246,7 +264,8 @@ struct ResponseWriterTests {
     }
   }
 
-  @Test func `a text is compressed from the smallest worthwhile size on, for who takes it`() throws {
+  @Test func `a text is compressed from the smallest worthwhile size on, for who takes it`() throws
+  {
     let gzip = try #require(Gzip())
     let text = [("Content-Type", "text/plain")]
     for count in [Gzip.minBytes - 1, Gzip.minBytes] {
@@ -284,8 +303,12 @@ struct ResponseWriterTests {
     let gzip = try #require(Gzip())
     let body = [UInt8](repeating: UInt8(ascii: "a"), count: 2_000)
     let answer = try raw(
-      exchange { $0.acceptsGzip = true }, body, status: 206,
-      [("Content-Type", "text/plain"), ("Content-Range", "bytes 0-1999/5000")], gzip: gzip)
+      exchange { $0.acceptsGzip = true },
+      body,
+      status: 206,
+      [("Content-Type", "text/plain"), ("Content-Range", "bytes 0-1999/5000")],
+      gzip: gzip
+    )
     #expect(answer["Content-Encoding"] == nil)
     #expect(answer.body == body)
   }

@@ -28,13 +28,23 @@ final class RouteBench {
     user: UnsafeMutableRawPointer? = nil
   ) throws -> PluginRoute {
     PluginRoute(
-      method: method, pattern: try PathPattern(pattern), declared: terms, handler: handler,
-      user: user, instance: instance)
+      method: method,
+      pattern: try PathPattern(pattern),
+      declared: terms,
+      handler: handler,
+      user: user,
+      instance: instance
+    )
   }
 
   /// A handler that never answers.
   static var silent: gw_http_handler_v1 {
     gw_http_handler_v1(
-      request: { _, _, _ in GW_PENDING }, body: nil, writable: nil, cancel: nil, end: nil)
+      request: { _, _, _ in GW_PENDING },
+      body: nil,
+      writable: nil,
+      cancel: nil,
+      end: nil
+    )
   }
 }

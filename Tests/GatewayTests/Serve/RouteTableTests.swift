@@ -56,7 +56,8 @@ struct RouteTableTests {
         ("GET", "/v1/files"), ("POST", "/v1/files"), ("GET", "/v1/files/{id}"),
         ("DELETE", "/v1/files/{id}"), ("GET", "/v1/files/{id}/content"),
         ("POST", "/v1/files/search"), ("GET", "/v1/{kind}/{id}/raw"), ("POST", "/v1/act"),
-      ])
+      ]
+    )
     let expected: [(String, String, Found)] = [
       ("GET", "/v1/files", .route("GET /v1/files")),
       ("POST", "/v1/files", .route("POST /v1/files")),
@@ -120,7 +121,9 @@ struct RouteTableTests {
     let table = try table(bench, routes)
     #expect(find(table, "GET", "/a/a/a/a/a/a/end") == .route("GET /a/a/a/a/a/a/end"))
     #expect(find(table, "GET", "/a/a/a/a/a/a/no") == .nothing)
-    #expect(find(table, "GET", "/b/b/b/b/b/b/end") == .route("GET /{p0}/{p1}/{p2}/{p3}/{p4}/{p5}/end"))
+    #expect(
+      find(table, "GET", "/b/b/b/b/b/b/end") == .route("GET /{p0}/{p1}/{p2}/{p3}/{p4}/{p5}/end")
+    )
     try bench.end()
   }
 }

@@ -15,12 +15,14 @@ struct SplitPathTests {
     segments(path)?.map { String(decoding: $0, as: UTF8.self) }
   }
 
-  @Test(arguments: [
-    ("/", []), ("/a", ["a"]), ("/a/b/c", ["a", "b", "c"]), ("/a/", ["a", ""]), ("//", ["", ""]),
-    ("/a//b", ["a", "", "b"]), ("/%61", ["a"]), ("/%C3%BC", ["ü"]), ("/a%20b", ["a b"]),
-    ("/a.b", ["a.b"]), ("/...", ["..."]), ("/..a", ["..a"]), ("/.a", [".a"]), ("/a.", ["a."]),
-    ("/a;v=1", ["a;v=1"]), ("/+", ["+"]),
-  ] as [(String, [String])])
+  @Test(
+    arguments: [
+      ("/", []), ("/a", ["a"]), ("/a/b/c", ["a", "b", "c"]), ("/a/", ["a", ""]), ("//", ["", ""]),
+      ("/a//b", ["a", "", "b"]), ("/%61", ["a"]), ("/%C3%BC", ["ü"]), ("/a%20b", ["a b"]),
+      ("/a.b", ["a.b"]), ("/...", ["..."]), ("/..a", ["..a"]), ("/.a", [".a"]), ("/a.", ["a."]),
+      ("/a;v=1", ["a;v=1"]), ("/+", ["+"]),
+    ] as [(String, [String])]
+  )
   func `are split and decoded`(_ path: String, _ expected: [String]) {
     #expect(texts(path) == expected)
   }
