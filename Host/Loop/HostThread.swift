@@ -10,7 +10,7 @@ package struct HostThread: Sendable {
   /// Starts a thread that runs `body` and ends.
   ///
   /// - Parameters:
-  ///   - name: Cut at the 15 bytes that Linux keeps.
+  ///   - name: Cut between characters to the 15 bytes that Linux keeps.
   ///   - body: What the thread does.
   /// - Throws: `SystemError` when the machine has no room for a thread; `body` does not run then.
   package init(name: String, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
@@ -69,7 +69,10 @@ private final class ThreadStart: Sendable {
   }
 
   func run() {
-    unsafe linux_name_thread(String(name.prefix(15)))
+    var shown = name
+    // The kernel refuses a longer name instead of cutting it.
+    while shown.utf8.count > 15 { shown.removeLast() }
+    unsafe linux_name_thread(shown)
     let number = linux_thread_number()
     _ = HostThread.numbers.withLock { $0.insert(number) }
     HostThread.starting.wrappingSubtract(1, ordering: .sequentiallyConsistent)

@@ -65,9 +65,10 @@ package final class AccessLog {
   private func writeText(_ entry: borrowing Entry) {
     batch += stamp
     batch += " access ".utf8
-    batch += entry.method
+    // Of bytes that were no request, method and path are not known.
+    if entry.method.isEmpty { batch.append(UInt8(ascii: "-")) } else { batch += entry.method }
     batch.append(UInt8(ascii: " "))
-    batch += entry.path
+    if entry.path.isEmpty { batch.append(UInt8(ascii: "-")) } else { batch += entry.path }
     batch.append(UInt8(ascii: " "))
     ASCII.writeDecimal(UInt64(entry.status), to: &batch)
     batch += " bytes=".utf8

@@ -65,11 +65,19 @@ package final class Log: Sendable {
     Self.writeVisible(message, to: &line)
     for (name, value) in fields {
       line.append(UInt8(ascii: " "))
-      line += name.utf8
+      Self.writeName(name, to: &line)
       line.append(UInt8(ascii: "="))
       let isPlain =
         !value.isEmpty && value.utf8.allSatisfy { $0 > 0x20 && $0 != 0x22 && $0 != 0x7F }
       if isPlain { line += value.utf8 } else { JSON.writeString(value, to: &line) }
+    }
+  }
+
+  // Names come from plugins too: one with a space or '=' in it could pass for other fields.
+  private static func writeName(_ name: String, to line: inout [UInt8]) {
+    for byte in name.utf8 {
+      let isPlain = byte > 0x20 && byte != 0x7F && byte != UInt8(ascii: "=") && byte != 0x22
+      line.append(isPlain ? byte : UInt8(ascii: "_"))
     }
   }
 

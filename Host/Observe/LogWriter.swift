@@ -60,6 +60,11 @@ package final class LogWriter: Sendable {
   private func ring() { _ = eventfd_write(bell.raw, 1) }
 
   private func run() {
+    // A pipe without a reader is to be an error here, not the end of the process.
+    var pipeSignal = sigset_t()
+    unsafe sigemptyset(&pipeSignal)
+    unsafe sigaddset(&pipeSignal, SIGPIPE)
+    unsafe pthread_sigmask(SIG_BLOCK, &pipeSignal, nil)
     while true {
       var count: eventfd_t = 0
       _ = unsafe eventfd_read(bell.raw, &count)
@@ -87,6 +92,10 @@ package final class LogWriter: Sendable {
       }
       if written > 0 {
         offset += written
+      } else if written == -Int(EAGAIN) {
+        // Whoever shares the descriptor has made it non-blocking.
+        var room = pollfd(fd: output, events: Int16(POLLOUT), revents: 0)
+        _ = unsafe poll(&room, 1, -1)
       } else if written != -Int(EINTR) {
         return  // standard error is gone; there is nowhere left to say so
       }

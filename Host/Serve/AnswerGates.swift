@@ -145,22 +145,58 @@ import Synchronization
     guard word == (handle & 0xFFFF_FFFF) << 8 | Phase.streaming.rawValue else {
       return status(of: handle)
     }
-    let (before, waiting) = unsafe gate.pointee.waiting.add(count, ordering: .acquiringAndReleasing)
-    guard before <= 4 * mark else {
-      unsafe gate.pointee.waiting.subtract(count, ordering: .relaxed)
+    guard unsafe Self.spend(UInt64(count), of: gate) else { return GW_E_LIMIT }
+    guard let waiting = unsafe Self.queue(count, on: gate, limit: 4 * mark) else {
+      unsafe Self.giveBack(UInt64(count), to: gate)
       return GW_E_LIMIT
-    }
-    let left = unsafe gate.pointee.remaining.load(ordering: .relaxed)
-    if left != .max {
-      guard UInt64(count) <= left else {
-        unsafe gate.pointee.waiting.subtract(count, ordering: .relaxed)
-        return GW_E_LIMIT
-      }
-      unsafe gate.pointee.remaining.store(left - UInt64(count), ordering: .relaxed)
     }
     guard waiting > mark else { return GW_OK }
     unsafe gate.pointee.wantsRoom.store(true, ordering: .sequentiallyConsistent)
-    return GW_AGAIN
+    // All may have been taken since it was counted: then nobody would say that there is room.
+    let left = unsafe gate.pointee.waiting.load(ordering: .sequentiallyConsistent)
+    let isMine =
+      unsafe left <= mark / 2
+      && gate.pointee.wantsRoom.exchange(false, ordering: .sequentiallyConsistent)
+    return isMine ? GW_OK : GW_AGAIN
+  }
+
+  /// Takes `count` bytes from what an answer of known length may still bring, if they are there.
+  private static func spend(_ count: UInt64, of gate: UnsafeMutablePointer<Gate>) -> Bool {
+    var left = unsafe gate.pointee.remaining.load(ordering: .acquiring)
+    while left != .max {
+      guard count <= left else { return false }
+      let (isDone, now) = unsafe gate.pointee.remaining.weakCompareExchange(
+        expected: left, desired: left - count, ordering: .acquiringAndReleasing)
+      if isDone { return true }
+      left = now
+    }
+    return true
+  }
+
+  private static func giveBack(_ count: UInt64, to gate: UnsafeMutablePointer<Gate>) {
+    guard unsafe gate.pointee.remaining.load(ordering: .acquiring) != .max else { return }
+    unsafe gate.pointee.remaining.add(count, ordering: .acquiringAndReleasing)
+  }
+
+  /// Counts `count` bytes as waiting, unless more than `limit` do already.
+  ///
+  /// Never more than is admitted, not even for a moment: `release` would take refused bytes for
+  /// waiting ones, and not say that there is room.
+  ///
+  /// - Returns: How many wait now; `nil` when they are refused.
+  private static func queue(
+    _ count: Int,
+    on gate: UnsafeMutablePointer<Gate>,
+    limit: Int
+  ) -> Int? {
+    var waiting = unsafe gate.pointee.waiting.load(ordering: .acquiring)
+    while waiting <= limit {
+      let (isDone, now) = unsafe gate.pointee.waiting.weakCompareExchange(
+        expected: waiting, desired: waiting + count, ordering: .acquiringAndReleasing)
+      if isDone { return waiting + count }
+      waiting = now
+    }
+    return nil
   }
 
   /// Sets how many bytes a streamed answer will bring; right after the claim that started it.

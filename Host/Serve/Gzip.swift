@@ -13,10 +13,7 @@ import CZlib
   init?(level: CInt = 4) {
     unsafe stream = .allocate(capacity: 1)
     unsafe stream.initialize(to: z_stream())
-    guard unsafe zlib_gzip_begin(stream, level) == Z_OK else {
-      unsafe stream.deallocate()
-      return nil
-    }
+    guard unsafe zlib_gzip_begin(stream, level) == Z_OK else { return nil }  // `deinit` frees
   }
 
   deinit {

@@ -124,7 +124,8 @@ struct ResponseWriter {
     unsafe body.append(contentsOf: content)
     finish(
       exchange, status: status, type: "application/octet-stream", fields: fields,
-      gzip: fields.isCompressible ? gzip : nil)
+      // A part's Content-Range counts the bytes of the plain form (RFC 9110 §14.4).
+      gzip: fields.isCompressible && status != 206 ? gzip : nil)
   }
 
   private mutating func appendEnvelopeEnd(_ exchange: Exchange) {
