@@ -166,7 +166,10 @@ import Synchronization
     while left != .max {
       guard count <= left else { return false }
       let (isDone, now) = unsafe gate.pointee.remaining.weakCompareExchange(
-        expected: left, desired: left - count, ordering: .acquiringAndReleasing)
+        expected: left,
+        desired: left - count,
+        ordering: .acquiringAndReleasing
+      )
       if isDone { return true }
       left = now
     }
@@ -192,7 +195,10 @@ import Synchronization
     var waiting = unsafe gate.pointee.waiting.load(ordering: .acquiring)
     while waiting <= limit {
       let (isDone, now) = unsafe gate.pointee.waiting.weakCompareExchange(
-        expected: waiting, desired: waiting + count, ordering: .acquiringAndReleasing)
+        expected: waiting,
+        desired: waiting + count,
+        ordering: .acquiringAndReleasing
+      )
       if isDone { return waiting + count }
       waiting = now
     }

@@ -5,7 +5,8 @@ enum OpenAPI {
   static func document(_ routes: [PluginRoute]) -> JSON {
     var paths: [(String, [JSON.Member])] = []
     for route in routes {
-      let operation = (try? JSON.parse(route.operation)) ?? JSON.object([])
+      // A text that is no object says nothing that the document could hold.
+      let operation = JSON.object((try? JSON.parse(route.operation))?.asMembers ?? [])
       let member = JSON.Member(name: route.method.lowercased(), value: operation)
       if let index = paths.firstIndex(where: { $0.0 == route.pattern.text }) {
         paths[index].1.append(member)

@@ -32,7 +32,10 @@ import Wire
   let handle: UInt64
   private let image: RequestImage
   private let steps = Mutex(Steps())
-  private var state: UnsafeMutableRawPointer?
+  /// Memory of its own: the plugin writes it while the loop may read it, which no variable allows.
+  private let state: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+  /// Whether the plugin has failed and gets no more of the body; touched by the running step only.
+  private var hasFailed = false
   private let hasReturned = Atomic<Bool>(false)
   private let cancelled = Atomic<Int32>(0)
   private let report: @Sendable (Report) -> Void
@@ -47,7 +50,11 @@ import Wire
     self.handle = handle
     self.image = image
     self.report = report
+    unsafe state = .allocate(capacity: 1)
+    unsafe state.initialize(to: nil)
   }
+
+  deinit { unsafe state.deallocate() }
 
   /// Runs the first step on `pool`.
   ///
@@ -76,7 +83,7 @@ import Wire
   /// answer; both pass through an atomic after the plugin's store, so the store is seen.
   func stateForLoop(hasStarted: Bool) -> (state: UnsafeMutableRawPointer?, isKnown: Bool) {
     guard hasStarted || hasReturned.load(ordering: .acquiring) else { return (nil, false) }
-    return unsafe (state, true)
+    return unsafe (state.pointee, true)
   }
 
   /// Calls the plugin's `cancel`, now if its state is known, else as soon as `request` has returned.
@@ -89,7 +96,7 @@ import Wire
   private func deliverCancel() {
     let reason = cancelled.exchange(0, ordering: .sequentiallyConsistent)
     guard reason != 0, let cancel = unsafe route.handler.cancel else { return }
-    unsafe cancel(route.user, state, gw_request(v: handle), reason)
+    unsafe cancel(route.user, state.pointee, gw_request(v: handle), reason)
   }
 
   private func run(on pool: WorkerPool) {
@@ -110,22 +117,30 @@ import Wire
     switch step {
     case .request:
       let status = unsafe image.withRequest(handle: handle) { request in
-        unsafe route.handler.request(route.user, request, &state)
+        unsafe route.handler.request(route.user, request, state)
       }
+      hasFailed = status < 0
       let error = status < 0 ? route.instance.takeError() : nil
       hasReturned.store(true, ordering: .sequentiallyConsistent)
       deliverCancel()
       report(.returned(status, error: error))
     case .body(let bytes, let isLast):
-      guard let body = unsafe route.handler.body else { return }
+      guard !hasFailed, let body = unsafe route.handler.body else { return }
       let status = unsafe bytes.withUnsafeBufferPointer { chunk in
         unsafe body(
-          route.user, state, gw_request(v: handle),
-          gw_bytes(start: chunk.baseAddress, count: chunk.count), isLast ? 1 : 0)
+          route.user,
+          state.pointee,
+          gw_request(v: handle),
+          gw_bytes(start: chunk.baseAddress, count: chunk.count),
+          isLast ? 1 : 0
+        )
       }
+      hasFailed = status < 0
       report(.consumed(bytes.count, status, error: status < 0 ? route.instance.takeError() : nil))
     case .end:
-      if let end = unsafe route.handler.end { unsafe end(route.user, state, gw_request(v: handle)) }
+      if let end = unsafe route.handler.end {
+        unsafe end(route.user, state.pointee, gw_request(v: handle))
+      }
       route.inFlight.subtract(1, ordering: .releasing)
     }
   }
