@@ -82,16 +82,20 @@ class Bench:
             for server in servers:
                 server.start()
             gateway = servers[0]
-            targets = [load.Target(FIXED, nginx.port, "/") for nginx in servers[1:]]
-            targets.append(load.Target(HEALTH, gateway.port, "/health"))
-            targets.append(load.Target(HELLO, gateway.port, "/v1/hello", gateway.token()))
+            targets = [load.Target(FIXED, nginx, "/") for nginx in servers[1:]]
+            targets.append(load.Target(HEALTH, gateway, "/health"))
+            targets.append(load.Target(HELLO, gateway, "/v1/hello", gateway.token()))
             load.take_turns(targets, rounds, tool("wrk"), self.load_prefix)
-            row("", "requests/s", "p50", "p99", "of nginx", "answer")
+            row("", "requests/s", "of nginx", "p50", "p99", "per CPU s", "of nginx", "core busy", "answer")
             for target in targets:
-                row(target.label, f"{target.median('rate'):,.0f}", time_text(target.median("p50")),
-                    time_text(target.median("p99")),
-                    f"{target.ratio(targets[0]) * 100:.0f} %" if self.has_nginx else "-",
-                    f"{answer_bytes(target)} B")
+                ratios = [
+                    f"{target.ratio(targets[0], of) * 100:.0f} %" if self.has_nginx else "-"
+                    for of in ("rate", "rate_of_cpu")
+                ]
+                row(target.label, f"{target.median('rate'):,.0f}", ratios[0],
+                    time_text(target.median("p50")), time_text(target.median("p99")),
+                    f"{target.median('rate_of_cpu'):,.0f}", ratios[1],
+                    f"{target.median('busy') * 100:.0f} %", f"{answer_bytes(target)} B")
         finally:
             for server in servers:
                 server.stop()
@@ -99,7 +103,7 @@ class Bench:
     def memory(self):
         count = self.idle_count()
         title(f"Resident memory of the serving process at start, and what {count:,} idle connections add")
-        row("", "at start", "not of files", "a connection")
+        row("", "at start", "anonymous", "a connection")
         found = {}
         for server in self.servers("start"):
             with server:
@@ -174,7 +178,7 @@ class Bench:
 
 
 def answer_bytes(target):
-    connection = KeepAlive(target.port, target.path, target.token)
+    connection = KeepAlive(target.server.port, target.path, target.token)
     size = connection.ask()
     connection.close()
     return size
@@ -189,7 +193,7 @@ def title(text):
 
 
 def row(label, *cells, note=""):
-    line = f"  {label:<26}" + "".join(f"{cell:>14}" for cell in cells)
+    line = f"  {label:<26}" + "".join(f"{cell:>13}" for cell in cells)
     print(f"{line}   {note}".rstrip(), flush=True)
 
 

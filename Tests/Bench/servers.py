@@ -91,6 +91,11 @@ class Server:
                 return int(line.split()[1]) * 1024
         raise SystemExit(f"there is no {kind} in /proc; resident memory cannot be measured")
 
+    def cpu_seconds(self):
+        """User and system time of all threads of the process that serves, so far."""
+        after_name = pathlib.Path(f"/proc/{self.worker()}/stat").read_text().rpartition(")")[2].split()
+        return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+
     def worker(self):
         return self.process.pid
 
