@@ -7,12 +7,15 @@ struct CORSPolicy {
   init(origins: [String]) { self.origins = origins.map { Array($0.utf8) } }
 
   /// Appends the fields that let `origin` read the answer; nothing when it may not.
-  func appendFields(origin: Span<UInt8>, to lines: inout [UInt8]) {
-    guard allows(origin) else { return }
+  ///
+  /// - Returns: Whether it may.
+  func appendFields(origin: Span<UInt8>, to lines: inout [UInt8]) -> Bool {
+    guard allows(origin) else { return false }
     lines += "Access-Control-Allow-Origin: ".utf8
     for index in origin.indices { lines.append(origin[index]) }
     lines += "\r\nAccess-Control-Allow-Credentials: true\r\n".utf8
     lines += Self.exposed.utf8
+    return true
   }
 
   /// The further fields of the answer to a preflight request.

@@ -20,6 +20,8 @@ import Wire
   var awaitsContinue = false
   var acceptsGzip = false
   var prefersProblem = false
+  /// Whether the request comes from a page that may read the answer.
+  var isFromKnownPage = false
   /// The caller's subject; empty without identity.
   var subject: [UInt8] = []
   /// Nanoseconds of the monotonic clock when the head was complete.
@@ -68,6 +70,7 @@ import Wire
     awaitsContinue = false
     acceptsGzip = false
     prefersProblem = false
+    isFromKnownPage = false
     status = 0
     bodyBytes = 0
     route = nil

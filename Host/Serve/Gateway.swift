@@ -36,7 +36,9 @@ package final class Gateway {
         notice: settings.limits.drainNotice.nanoseconds, limit: settings.limits.drainTime.nanoseconds)
       self.drain = drain
       signals = try Signals { [drain] signal in drain.received(signal) }
-      try Directory.make(settings.dataDirectory)
+      do { try Directory.make(settings.dataDirectory) } catch {
+        throw StartError(description: "cannot make \(settings.dataDirectory) (DATA_DIR): \(error)")
+      }
       let writer = try LogWriter(output: STDERR_FILENO)
       let log = Log(writer: writer, level: settings.logLevel, format: settings.logFormat)
       revocations = try RevocationStore(

@@ -52,7 +52,8 @@ extension HTTPConnection {
       exchange.prefersProblem = QualityList.prefersProblem(span, accepted)
     }
     if let origin = server.head.first(.origin) {
-      server.cors.appendFields(origin: span.extracting(origin), to: &exchange.lines)
+      exchange.isFromKnownPage = server.cors.appendFields(
+        origin: span.extracting(origin), to: &exchange.lines)
     }
   }
 
@@ -210,7 +211,7 @@ extension HTTPConnection {
   private func answerOptions(_ exchange: Exchange, methods: [String]) {
     var fields = RenderedFields()
     fields.lines = Array("Allow: \(methods.joined(separator: ", "))\r\n".utf8)
-    if server.head.first(.accessControlRequestMethod) != nil, !exchange.lines.isEmpty {
+    if server.head.first(.accessControlRequestMethod) != nil, exchange.isFromKnownPage {
       fields.lines += CORSPolicy.preflightLines(methods: methods).utf8
     }
     decideReuse(exchange)

@@ -384,7 +384,7 @@ def test_topics_beyond_the_limit_are_refused(small):
 
 def test_a_slow_reader_is_closed_with_1013_and_costs_little(small):
     small.get("/v1/edge/flood/1000", bearer(make_token("other")))
-    before = small.memory()
+    before = small.reset_peak()
     with RawSocket(small.port, bearer(make_token("slow")), receive_buffer=4096) as socket, \
             RawSocket(small.port, bearer(make_token("slow"))) as quick:
         answer = small.get("/v1/edge/flood/12000", bearer(make_token("other")))
