@@ -25,7 +25,7 @@ enum ServeCommand {
 
   private static func serve(_ settings: Settings) -> Int32 {
     do throws(Gateway.StartError) {
-      let gateway = try Gateway(settings, probesPlugins: settings.probePlugins)
+      let gateway = try Gateway(settings)
       try gateway.run { gateway in
         let plugins = gateway.registry.reports.filter { $0.state == .active }.map(\.name)
         gateway.core.log.write(

@@ -8,6 +8,8 @@ package final class AccessLog {
   /// One exchange as the line shows it.
   package struct Entry {
     package var requestID: [UInt8]
+    /// Empty when the client began no trace and no plugin was asked.
+    package var traceID: [UInt8]
     package var method: [UInt8]
     /// Path without query: a query may carry what does not belong in a log.
     package var path: [UInt8]
@@ -77,6 +79,10 @@ package final class AccessLog {
     ASCII.writeDecimal(UInt64(entry.nanoseconds / 1000), to: &batch)
     batch += " id=".utf8
     batch += entry.requestID
+    if !entry.traceID.isEmpty {
+      batch += " trace=".utf8
+      batch += entry.traceID
+    }
     batch += " peer=".utf8
     batch += entry.peer
     if !entry.subject.isEmpty {
@@ -100,6 +106,10 @@ package final class AccessLog {
     ASCII.writeDecimal(UInt64(entry.nanoseconds / 1000), to: &batch)
     batch += #","request_id":"#.utf8
     JSON.writeString(utf8: entry.requestID.span, to: &batch)
+    if !entry.traceID.isEmpty {
+      batch += #","trace_id":"#.utf8
+      JSON.writeString(utf8: entry.traceID.span, to: &batch)
+    }
     batch += #","peer":"#.utf8
     JSON.writeString(utf8: entry.peer.span, to: &batch)
     if !entry.subject.isEmpty {

@@ -12,6 +12,8 @@ package import Synchronization
 package final class PluginRoute: @unchecked Sendable {
   package let method: String
   package let pattern: PathPattern
+  /// The segments that are parameters, by position.
+  package let parameters: [(segment: Int, name: String)]
   /// The scope a caller needs; empty on a public route.
   package let scope: String
   package let isPublic: Bool
@@ -45,6 +47,9 @@ package final class PluginRoute: @unchecked Sendable {
   ) {
     self.method = method
     self.pattern = pattern
+    parameters = pattern.segments.enumerated().compactMap { index, segment in
+      if case .parameter(let name) = segment { (index, name) } else { nil }
+    }
     scope = declared.scope
     isPublic = declared.isPublic
     isInline = declared.isInline

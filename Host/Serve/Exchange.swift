@@ -58,12 +58,12 @@ import Wire
 
   /// Makes the object as new, keeping its buffers.
   func reset() {
-    requestID.removeAll(keepingCapacity: true)
-    traceID.removeAll(keepingCapacity: true)
-    method.removeAll(keepingCapacity: true)
-    path.removeAll(keepingCapacity: true)
-    lines.removeAll(keepingCapacity: true)
-    subject.removeAll(keepingCapacity: true)
+    Self.empty(&requestID)
+    Self.empty(&traceID)
+    Self.empty(&method)
+    Self.empty(&path)
+    Self.empty(&lines)
+    Self.empty(&subject)
     isHead = false
     keepAlive = true
     isHTTP10 = false
@@ -82,5 +82,9 @@ import Wire
     unsent = 0
     deadline = .max
     isChunked = false
+  }
+
+  private static func empty(_ bytes: inout [UInt8]) {
+    if !bytes.isEmpty { bytes.removeAll(keepingCapacity: true) }
   }
 }

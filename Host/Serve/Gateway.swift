@@ -26,11 +26,9 @@ package final class Gateway {
   /// Call it on the main thread before any other thread is made: it blocks the stop signals, and
   /// threads inherit that.
   ///
-  /// - Parameters:
-  ///   - settings: What the operator decided.
-  ///   - probesPlugins: Whether each plugin is tried in a child process first.
+  /// - Parameter settings: What the operator decided.
   /// - Throws: `StartError`.
-  package init(_ settings: Settings, probesPlugins: Bool) throws(StartError) {
+  package init(_ settings: Settings) throws(StartError) {
     do {
       let drain = Drain(
         notice: settings.limits.drainNotice.nanoseconds, limit: settings.limits.drainTime.nanoseconds)
@@ -49,7 +47,7 @@ package final class Gateway {
       registry = try PluginRegistry(
         settings: settings, log: log, sink: desk, outlet: EventPost(ends: ends), pool: core.pool,
         metrics: core.metrics, health: core.health, reserved: BuiltIn.reserved,
-        probe: probesPlugins ? PluginProbe() : nil)
+        probe: settings.probePlugins ? PluginProbe() : nil)
       let registry = registry
       control = try ControlSocket(directory: settings.dataDirectory) { registry.answer($0) }
     } catch let error as StartError {

@@ -26,7 +26,7 @@ import Wire
   }
 
   let peer: [UInt8]
-  unowned let server: Server
+  let server: Server
   var phase = Phase.head
   /// Bytes that have come and not been used.
   var input: [UInt8] = []

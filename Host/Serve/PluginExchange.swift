@@ -18,6 +18,7 @@ extension HTTPConnection {
       throw .bodyTooLarge(limit: limit)
     }
     try enter(route, exchange)
+    if exchange.traceID.isEmpty { server.makeTraceID(into: &exchange.traceID) }
     let time = route.timeout ?? server.limits.answerTime
     exchange.deadline = now + time.nanoseconds
     guard hasBody else {
@@ -69,12 +70,8 @@ extension HTTPConnection {
   }
 
   private func parameters(of exchange: Exchange) -> [(name: String, value: [UInt8])] {
-    guard let segments = exchange.route?.pattern.segments else { return [] }
-    var found: [(name: String, value: [UInt8])] = []
-    for (index, segment) in segments.enumerated() {
-      if case .parameter(let name) = segment { found.append((name, Array(server.path[index]))) }
-    }
-    return found
+    guard let parameters = exchange.route?.parameters, !parameters.isEmpty else { return [] }
+    return parameters.map { ($0.name, Array(server.path[$0.segment])) }
   }
 
   // MARK: - Calling

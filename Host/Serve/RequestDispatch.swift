@@ -45,6 +45,13 @@ extension HTTPConnection {
     } else {
       server.makeRequestID(into: &exchange.requestID)
     }
+    if let field = server.head.first(.traceparent),
+      let id = TraceContext.traceID(in: span.extracting(field))
+    {
+      let start = field.lowerBound
+      unsafe exchange.traceID.append(
+        contentsOf: bytes[(start + id.lowerBound)..<(start + id.upperBound)])
+    }
     if let accepted = server.head.first(.acceptEncoding) {
       exchange.acceptsGzip = QualityList.acceptsGzip(span, accepted)
     }

@@ -19,19 +19,30 @@ struct RequestIDs {
 
   /// Appends the next id.
   mutating func write(to id: inout [UInt8]) {
+    id.append(contentsOf: [0x72, 0x65, 0x71, 0x2D])  // "req-"
+    writeHex(to: &id)
+  }
+
+  /// Appends a new trace id: 32 hex digits, not all zero.
+  mutating func writeTraceID(to id: inout [UInt8]) {
+    writeHex(to: &id)
+    writeHex(to: &id)
+  }
+
+  /// Appends 16 hex digits that no other call of this value has given.
+  private mutating func writeHex(to id: inout [UInt8]) {
     counter &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = counter  // SplitMix64: a bijection, so ids repeat only after 2^64
+    var mixed = counter  // SplitMix64: a bijection, so numbers repeat only after 2^64
     mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
     mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
     mixed ^= mixed >> 31
-    id.append(UInt8(ascii: "r"))
-    id.append(UInt8(ascii: "e"))
-    id.append(UInt8(ascii: "q"))
-    id.append(UInt8(ascii: "-"))
-    for shift in stride(from: UInt64(60), through: 0, by: -4) {
-      let digit = UInt8(truncatingIfNeeded: mixed >> shift & 0xF)
-      id.append(digit < 10 ? 0x30 &+ digit : 0x57 &+ digit)
+    var digits = [16 of UInt8](repeating: 0)
+    for index in 0..<16 {
+      let digit = UInt8(truncatingIfNeeded: mixed &>> UInt64(60 &- 4 &* index)) & 0xF
+      digits[index] = digit < 10 ? 0x30 &+ digit : 0x57 &+ digit
     }
+    // The digits are read within the call.
+    unsafe digits.span.withUnsafeBufferPointer { unsafe id.append(contentsOf: $0) }
   }
 
   mutating func next() -> [UInt8] {

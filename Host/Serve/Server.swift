@@ -118,18 +118,20 @@ import Wire
   func prepareWriter() { writer.refresh(now: loop.now) }
 
   func takeExchange() -> Exchange {
-    let exchange = spareExchanges.popLast() ?? Exchange()
-    exchange.reset()
-    return exchange
+    spareExchanges.popLast() ?? Exchange()
   }
 
   func giveBack(_ exchange: Exchange) {
+    guard spareExchanges.count < 64 else { return }
     exchange.reset()
-    if spareExchanges.count < 64 { spareExchanges.append(exchange) }
+    spareExchanges.append(exchange)
   }
 
   /// Makes an id for a request that brought none.
   func makeRequestID(into id: inout [UInt8]) { ids.write(to: &id) }
+
+  /// Begins a trace for a request that belongs to none.
+  func makeTraceID(into id: inout [UInt8]) { ids.writeTraceID(to: &id) }
 
   func noteAccess(_ exchange: Exchange, peer: [UInt8]) {
     traffic.count(status: exchange.status)
@@ -138,6 +140,7 @@ import Wire
     accessLog.write(
       AccessLog.Entry(
         requestID: exchange.requestID,
+        traceID: exchange.traceID,
         method: exchange.method,
         path: exchange.path,
         status: exchange.status,

@@ -6,7 +6,7 @@ import Wire
 /// One client on `/ws` (RFC 6455), from the handshake's answer to the close.
 @safe package final class WebSocketConnection: Source {
   let peer: [UInt8]
-  unowned let server: Server
+  let server: Server
   /// Who the client is; `nil` until it says so.
   var caller: Caller?
   /// What the client has subscribed to; `nil` while it has not chosen, and gets all it may have.
@@ -91,9 +91,11 @@ import Wire
       let used = unsafe take(bytes.span)
       if used < bytes.count { unsafe input.append(contentsOf: bytes[used...]) }
     } else {
-      unsafe input.append(contentsOf: bytes)
-      let used = take(input.span)
-      input.removeFirst(used)
+      var joined = input
+      input = []
+      unsafe joined.append(contentsOf: bytes)
+      let used = take(joined.span)
+      input += joined[used...]
     }
   }
 

@@ -25,24 +25,19 @@ extension JSON {
 
   /// Appends `text` in double quotes, with quotes, backslashes and control characters escaped.
   public static func writeString(_ text: String, to output: inout [UInt8]) {
-    output.append(UInt8(ascii: "\""))
-    if text.utf8.contains(where: needsEscape) {
-      for byte in text.utf8 {
-        if needsEscape(byte) { writeEscape(byte, to: &output) } else { output.append(byte) }
-      }
-    } else {
-      output.append(contentsOf: text.utf8)
-    }
-    output.append(UInt8(ascii: "\""))
+    writeString(utf8: text.utf8.span, to: &output)
   }
 
   /// Appends `bytes`, which are UTF-8, as `writeString` appends a text.
   package static func writeString(utf8 bytes: Span<UInt8>, to output: inout [UInt8]) {
     output.append(UInt8(ascii: "\""))
-    for index in bytes.indices {
-      let byte = bytes[index]
-      if needsEscape(byte) { writeEscape(byte, to: &output) } else { output.append(byte) }
+    var start = 0  // of the run that needs no escape
+    for index in bytes.indices where needsEscape(bytes[index]) {
+      append(bytes, start..<index, to: &output)
+      writeEscape(bytes[index], to: &output)
+      start = index + 1
     }
+    append(bytes, start..<bytes.count, to: &output)
     output.append(UInt8(ascii: "\""))
   }
 
@@ -74,6 +69,15 @@ extension JSON {
       member.value.write(to: &output)
     }
     output.append(UInt8(ascii: "}"))
+  }
+
+  private static func append(
+    _ bytes: Span<UInt8>,
+    _ range: Range<Int>,
+    to output: inout [UInt8]
+  ) {
+    // The buffer is read within the call.
+    unsafe bytes.extracting(range).withUnsafeBufferPointer { unsafe output.append(contentsOf: $0) }
   }
 
   @inline(__always)
