@@ -7,7 +7,7 @@ import subprocess
 import jwt
 import pytest
 
-from conftest import BINARY, SECRET, Gateway, clean_environment, make_token, run_gateway
+from conftest import BINARY, SECRET, clean_environment, make_token, run_gateway
 
 
 @pytest.fixture

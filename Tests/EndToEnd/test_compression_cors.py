@@ -7,7 +7,7 @@ import zlib
 import pytest
 
 from conftest import make_token
-from raw import bearer
+from raw import bearer, request_bytes
 
 LETTERS = bytes(ord("a") + n % 26 for n in range(3_000_000))
 
@@ -52,8 +52,6 @@ def test_head_of_a_compressed_answer_has_no_body(gateway, fields):
 
 def test_compressed_answers_stay_in_order_when_pipelined(gateway, fields):
     with gateway.client() as client:
-        from raw import request_bytes
-
         counts = [3_000_000, 10, 100_000, 2000, 50_000] * 2
         client.send(b"".join(
             request_bytes("GET", f"/v1/edge/text/{count}", {**fields, "Accept-Encoding": "gzip"}) for count in counts))

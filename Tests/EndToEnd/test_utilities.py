@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import eventually, make_token
+from conftest import Gateway, eventually, make_token
 from raw import bearer, request_bytes
 
 BOUNDARY = "the-boundary"
@@ -384,8 +384,6 @@ def test_a_large_file_takes_constant_memory_both_ways(gateway, user):
 
 
 def test_what_was_acknowledged_survives_a_kill(start, utilities, tmp_path):
-    from conftest import Gateway
-
     first = start([utilities])
     user = User(first, "ann")
     data = user.upload("Nothing acknowledged is lost.")
