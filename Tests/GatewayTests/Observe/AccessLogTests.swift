@@ -9,6 +9,7 @@ struct AccessLogTests {
   private func entry(path: String = "/v1/x", subject: String = "user1") -> AccessLog.Entry {
     AccessLog.Entry(
       requestID: Array("req-1".utf8),
+      traceID: [],
       method: Array("GET".utf8),
       path: Array(path.utf8),
       status: 200,
@@ -51,6 +52,21 @@ struct AccessLogTests {
     )
     #expect(lines[1]["subject"] == nil)
     #expect(lines[0]["time"]?.asString.flatMap { Timestamp.parse($0) } != nil)
+  }
+
+  @Test func `names the trace where there is one`() throws {
+    for (format, expected) in [
+      (Settings.LogFormat.text, " id=req-1 trace=0af7651916cd43dd8448eb211c80319c peer="),
+      (.json, #""request_id":"req-1","trace_id":"0af7651916cd43dd8448eb211c80319c","peer":"#),
+    ] {
+      let written = try WrittenLog()
+      let log = AccessLog(writer: written.writer, format: format)
+      var traced = entry()
+      traced.traceID = Array("0af7651916cd43dd8448eb211c80319c".utf8)
+      log.write(traced)
+      log.flush()
+      #expect(try #require(written.lines().first).contains(expected))
+    }
   }
 
   @Test func `JSON stays JSON whatever bytes the path has`() throws {

@@ -6,7 +6,7 @@ import Testing
 struct CORSPolicyTests {
   private func fields(_ policy: CORSPolicy, _ origin: String) -> String {
     var lines: [UInt8] = []
-    policy.appendFields(origin: Array(origin.utf8).span, to: &lines)
+    _ = policy.appendFields(origin: Array(origin.utf8).span, to: &lines)
     return String(decoding: lines, as: UTF8.self)
   }
 

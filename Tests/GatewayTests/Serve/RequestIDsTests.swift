@@ -30,6 +30,18 @@ struct RequestIDsTests {
     }
   }
 
+  @Test func `trace ids are 32 hex digits and differ`() {
+    var ids = RequestIDs()
+    var seen: Set<[UInt8]> = []
+    for _ in 0..<1_000 {
+      var id: [UInt8] = []
+      ids.writeTraceID(to: &id)
+      #expect(id.count == 32)
+      #expect(id.allSatisfy { Array("0123456789abcdef".utf8).contains($0) })
+      #expect(seen.insert(id).inserted)
+    }
+  }
+
   @Test func `are appended`() {
     var ids = RequestIDs()
     var line = Array("X-Request-ID: ".utf8)
