@@ -41,6 +41,12 @@ final class ServerBench {
     close(logFile)
   }
 
+  /// Makes the calling thread the loop's, as running does; the loop does not run again after that.
+  func claimThread() throws {
+    loop.remote.post { $0.stop() }
+    try loop.run()
+  }
+
   /// What the server answers to `request` at once, without the loop running.
   func answer(_ request: String) throws -> ParsedAnswer {
     let pair = try SocketPair()
