@@ -76,4 +76,33 @@ struct HTTPConnectionTests {
     connection.close()
     try routes.end()
   }
+
+  @Test func `the time for a head begins behind a body that nobody wanted`() throws {
+    let bench = try ServerBench { $0.limits.headTime = .milliseconds(200) }
+    let pair = try SocketPair()
+    let connection = HTTPConnection(
+      socket: Socket(pair.surrenderNear()),
+      peer: [],
+      server: bench.server
+    )
+    try connection.open()
+    pair.give(Array("POST /none HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n".utf8))
+    let start = bench.loop.now
+    let alarms = [
+      Alarm(bench.loop, at: start + 300_000_000) {
+        pair.give(Array("abcGET /health/live HT".utf8))
+      },
+      Alarm(bench.loop, at: start + 350_000_000) {
+        pair.give(Array("TP/1.1\r\nHost: a\r\n\r\n".utf8))
+      },
+      Alarm(bench.loop, at: start + 450_000_000) { bench.loop.stop() },
+    ]
+    try bench.loop.run()
+    #expect(alarms.count == 3)
+    let text = String(decoding: pair.take(), as: UTF8.self)
+    #expect(text.hasPrefix("HTTP/1.1 404 "))
+    #expect(text.contains("HTTP/1.1 200 OK\r\n"))
+    #expect(!text.contains("HTTP/1.1 408 "))
+    connection.close()
+  }
 }
