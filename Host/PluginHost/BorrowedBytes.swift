@@ -31,8 +31,7 @@ extension gw_bytes {
 extension gw_buffer {
   /// Gives the bytes back to their owner unused.
   package func giveBack() {
-    guard let release = unsafe release, let start = unsafe bytes.start else { return }
-    unsafe release(owner, start, bytes.count)
+    unsafe release?(owner, bytes.start, bytes.count)
   }
 }
 

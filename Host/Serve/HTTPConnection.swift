@@ -144,6 +144,7 @@ import Wire
     while offset < bytes.count {
       switch phase {
       case .head:
+        if offset > 0 { headBegan = now }  // its time does not count what came in front of it
         let rest = unsafe UnsafeBufferPointer(rebasing: bytes[offset...])
         guard let length = unsafe readHead(rest) else { return offset }
         offset += length
