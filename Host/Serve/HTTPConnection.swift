@@ -132,7 +132,6 @@ import Wire
       input = taken
     } else if used < taken.count {
       input = Array(taken[used...])
-      if phase == .head { headBegan = now }
     }
   }
 
