@@ -143,9 +143,10 @@ static inline int linux_address_text(const struct sockaddr_storage *_Nonnull pee
   return done ? (int)strlen(out) : 0;
 }
 
-// A listening TCP socket on numeric or named `host`, SO_REUSEADDR and SO_REUSEPORT, non-blocking.
+// A listening TCP socket on numeric or named `host`, SO_REUSEADDR, non-blocking. With `shared` others of the same
+// user may listen there too (SO_REUSEPORT) and the kernel spreads connections over them.
 // Returns a negative errno, or -1000 minus a getaddrinfo code when the name does not resolve.
-static inline int linux_listen(const char *_Nonnull host, const char *_Nonnull port, int backlog) {
+static inline int linux_listen(const char *_Nonnull host, const char *_Nonnull port, int backlog, int shared) {
   struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *list = NULL;
   int code = getaddrinfo(host, port, &hints, &list);
   if (code != 0) return -1000 - (code < 0 ? -code : code);
@@ -154,7 +155,7 @@ static inline int linux_listen(const char *_Nonnull host, const char *_Nonnull p
     int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
     if (fd < 0) { result = -errno; continue; }
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    if (shared) setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
     if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, backlog) == 0) { result = fd; break; }
     result = -errno;
     close(fd);

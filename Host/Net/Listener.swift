@@ -19,16 +19,18 @@ import Glibc
   /// - Parameters:
   ///   - host: An address, or a name that resolves to one.
   ///   - port: 0 lets the kernel choose; see `port`.
+  ///   - isShared: Whether other listeners of this user may have the port too.
   ///   - loop: Where connections are accepted.
   ///   - accepted: Receives each connection, on the loop.
   /// - Throws: `SystemError` when the address is in use, not ours, or not allowed.
   package init(
     host: String,
     port: UInt16,
+    isShared: Bool,
     loop: EventLoop,
     accepted: @escaping Accepted
   ) throws(SystemError) {
-    let socket = unsafe linux_listen(host, "\(port)", Self.backlog)
+    let socket = unsafe linux_listen(host, "\(port)", Self.backlog, isShared ? 1 : 0)
     guard socket >= 0 else {
       guard socket <= -1000 else { throw SystemError(call: "listen", code: -socket) }
       throw SystemError(call: "getaddrinfo", code: EADDRNOTAVAIL)

@@ -25,6 +25,8 @@ package final class PluginRoute: @unchecked Sendable {
   package let maxBody: UInt64
   /// How long the answer may take to begin; `nil` leaves it to the host's default.
   package let timeout: Duration?
+  /// The same in nanoseconds, where it is needed for each request.
+  package let timeoutNanoseconds: Int64?
   /// An OpenAPI Operation Object, or empty.
   package let operation: [UInt8]
   package let handler: gw_http_handler_v1
@@ -57,6 +59,7 @@ package final class PluginRoute: @unchecked Sendable {
     maxInFlight = declared.maxInFlight
     maxBody = declared.maxBody
     timeout = declared.timeout
+    timeoutNanoseconds = declared.timeout?.nanoseconds
     operation = declared.operation
     self.handler = handler
     unsafe self.user = user

@@ -71,6 +71,7 @@ package final class Gateway {
       loop = try EventLoop()
       try signals.watch(on: loop)
       first = Server(core: core, loop: loop, end: ends[0], desk: desk)
+      if ends.count > 1 { try checkPort(loop) }
       port = try first.listen(port: core.settings.port)
       for index in 1..<max(ends.count, 1) { threads.append(try startWorker(index, port: port)) }
     } catch {
@@ -89,6 +90,15 @@ package final class Gateway {
     loop.remove(housekeeping)
     for thread in threads { thread.join() }
     shutDown()
+  }
+
+  /// Refuses a port that another process has: loops that share theirs would share it with that one
+  /// too, which then gets a part of the connections.
+  private func checkPort(_ loop: EventLoop) throws(SystemError) {
+    guard core.settings.port != 0 else { return }
+    let probe = try Listener(
+      host: core.settings.host, port: core.settings.port, isShared: false, loop: loop) { _, _ in }
+    probe.close()
   }
 
   private func startWorker(_ index: Int, port: UInt16) throws(SystemError) -> HostThread {

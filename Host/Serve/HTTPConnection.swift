@@ -343,31 +343,30 @@ import Wire
 
   private func updateDeadline() {
     guard phase != .closed, !hasSaidEnd else { return }
-    let limits = server.limits
     var at = Int64.max
     switch phase {
     case .head:
       if input.isEmpty, served > 0 {
-        at = now + limits.idleTime.nanoseconds
+        at = now + server.idleNanoseconds
       } else {
-        at = headBegan + limits.headTime.nanoseconds
+        at = headBegan + server.headNanoseconds
       }
     case .collecting, .streaming, .discarding: at = now + 1_000_000_000
     case .waiting: if let exchange, exchange.answer == .none { at = exchange.deadline }
     case .lingering, .closed, .upgrading: break
     }
-    if !output.isEmpty { at = min(at, lastProgress + limits.writeStallTime.nanoseconds) }
+    if !output.isEmpty { at = min(at, lastProgress + server.stallNanoseconds) }
     server.loop.setDeadline(self, at: at)
   }
 
   package override func expired() {
-    if !output.isEmpty, now - lastProgress >= server.limits.writeStallTime.nanoseconds {
+    if !output.isEmpty, now - lastProgress >= server.stallNanoseconds {
       return peerGone()
     }
     switch phase {
     case .head:
       if input.isEmpty { return close() }
-      if now - headBegan >= server.limits.headTime.nanoseconds { refuseUnread(.headTooSlow) }
+      if now - headBegan >= server.headNanoseconds { refuseUnread(.headTooSlow) }
     case .collecting, .streaming, .discarding: checkBodyRate()
     case .waiting:
       if let exchange, exchange.answer == .none, now >= exchange.deadline { answerTimeout(exchange) }

@@ -19,8 +19,7 @@ extension HTTPConnection {
     }
     try enter(route, exchange)
     if exchange.traceID.isEmpty { server.makeTraceID(into: &exchange.traceID) }
-    let time = route.timeout ?? server.limits.answerTime
-    exchange.deadline = now + time.nanoseconds
+    exchange.deadline = now + server.answerNanoseconds(of: route)
     guard hasBody else {
       if route.isInline {
         unsafe callInline(route, exchange, bytes, caller)
@@ -87,7 +86,7 @@ extension HTTPConnection {
       parameters: parameters(of: exchange), caller: caller, requestID: exchange.requestID,
       traceID: exchange.traceID, peer: peer, deadline: exchange.deadline)
     unsafe runInline(route, exchange) { state in
-      unsafe RequestView.withView(facts, server.head) { request in
+      unsafe RequestView.withView(facts, RequestView.Head(server.head)) { request in
         unsafe route.handler.request(route.user, request, state)
       }
     }
@@ -211,13 +210,12 @@ extension HTTPConnection {
       phase = .head
       return
     }
-    let time = route.timeout ?? server.limits.answerTime
     switch phase {
     case .collecting:
       guard let image else { return }
       self.image = nil
       phase = .head
-      exchange.deadline = now + time.nanoseconds
+      exchange.deadline = now + server.answerNanoseconds(of: route)
       if route.isInline {
         callInline(route, exchange, image)
       } else {
@@ -225,7 +223,7 @@ extension HTTPConnection {
       }
     case .streaming:
       phase = .waiting
-      exchange.deadline = now + time.nanoseconds
+      exchange.deadline = now + server.answerNanoseconds(of: route)
       exchange.call?.add(.body([], isLast: true), on: server.core.pool)
     default: phase = .head
     }

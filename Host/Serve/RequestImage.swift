@@ -27,7 +27,7 @@ struct RequestImage: Sendable {
           RequestView.Facts(
             handle: handle, bytes: bytes, body: body, parameters: parameters, caller: caller,
             requestID: requestID, traceID: traceID, peer: peer, deadline: deadline),
-          head, use)
+          RequestView.Head(head), use)
       }
     }
   }
@@ -47,10 +47,31 @@ enum RequestView {
     var deadline: Int64
   }
 
+  /// What a plugin sees of a head: small, where a whole `RequestHead` is costly to copy.
+  struct Head {
+    let method, target, path, query: Range<Int>
+    let fields: [RequestHead.FieldLine]
+    let bodyLength: UInt64
+
+    init(_ head: borrowing RequestHead) {
+      method = head.methodRange
+      target = head.targetRange
+      path = head.pathRange
+      query = head.queryRange ?? 0..<0
+      fields = head.fields
+      bodyLength =
+        switch head.framing {
+        case .none: 0
+        case .length(let length): length
+        case .chunked: .max
+        }
+    }
+  }
+
   /// Calls `use` with the request; every span in it is valid for that call only.
   static func withView<Result>(
     _ facts: Facts,
-    _ head: borrowing RequestHead,
+    _ head: Head,
     _ use: (UnsafePointer<gw_request_v1>) -> Result
   ) -> Result {
     let base = unsafe facts.bytes
@@ -73,24 +94,16 @@ enum RequestView {
       }
       var request = unsafe gw_request_v1()
       unsafe request.handle = gw_request(v: facts.handle)
-      unsafe request.method = span(head.methodRange)
-      unsafe request.target = span(head.targetRange)
-      unsafe request.path = span(head.pathRange)
-      unsafe request.query = span(head.queryRange ?? 0..<0)
+      unsafe request.method = span(head.method)
+      unsafe request.target = span(head.target)
+      unsafe request.path = span(head.path)
+      unsafe request.query = span(head.query)
       unsafe request.fields = UnsafePointer(fields.baseAddress)
       unsafe request.field_count = used
       unsafe request.body = gw_bytes(start: facts.body.baseAddress, count: facts.body.count)
-      unsafe request.body_length = bodyLength(head.framing)
+      unsafe request.body_length = head.bodyLength
       unsafe request.deadline = UInt64(facts.deadline)
       return unsafe withIdentity(facts, &request, use)
-    }
-  }
-
-  private static func bodyLength(_ framing: RequestHead.BodyFraming) -> UInt64 {
-    switch framing {
-    case .none: 0
-    case .length(let length): length
-    case .chunked: .max
     }
   }
 

@@ -24,7 +24,9 @@ import Wire
   var health = HealthBody()
   /// The request whose inline handler runs right now; 0 for none.
   var inlineHandle: UInt64 = 0
-  let inlineNanoseconds: Int64
+  /// Limits of time as nanoseconds, for what is asked at every request.
+  let inlineNanoseconds, idleNanoseconds, headNanoseconds, stallNanoseconds: Int64
+  private let answerNanoseconds: Int64
   private(set) var listener: Listener?
   private var routes: RouteTable
   private var routesVersion: UInt64
@@ -44,6 +46,10 @@ import Wire
     self.desk = desk
     limits = core.settings.limits
     inlineNanoseconds = limits.inlineTime.nanoseconds
+    idleNanoseconds = limits.idleTime.nanoseconds
+    headNanoseconds = limits.headTime.nanoseconds
+    stallNanoseconds = limits.writeStallTime.nanoseconds
+    answerNanoseconds = limits.answerTime.nanoseconds
     writer = ResponseWriter(corsVaries: !core.settings.corsOrigins.isEmpty)
     tokens = TokenCache(core.authenticator, rates: core.rates, tiers: core.tiers)
     accessLog =
@@ -59,7 +65,9 @@ import Wire
 
   /// Begins to accept connections.
   package func listen(port: UInt16) throws(SystemError) -> UInt16 {
-    let listener = try Listener(host: core.settings.host, port: port, loop: loop) {
+    let host = core.settings.host
+    let isShared = core.settings.workers > 1
+    let listener = try Listener(host: host, port: port, isShared: isShared, loop: loop) {
       [unowned self] socket, peer in accept(socket, from: peer)
     }
     self.listener = listener
@@ -153,6 +161,11 @@ import Wire
   }
 
   // MARK: - Exchanges at plugins
+
+  /// How long an answer of `route` may take to begin.
+  func answerNanoseconds(of route: PluginRoute) -> Int64 {
+    route.timeoutNanoseconds ?? answerNanoseconds
+  }
 
   /// Opens a gate for `exchange`; `nil` when too many requests are under way.
   func openGate(_ exchange: Exchange, for route: PluginRoute) -> UInt64? {

@@ -27,7 +27,7 @@ struct ListenerTests {
   @Test func `port 0 becomes a free port, and connections come with their address`() throws {
     let loop = try EventLoop()
     var peers: [[UInt8]] = []
-    let listener = try Listener(host: "127.0.0.1", port: 0, loop: loop) { socket, peer in
+    let listener = try Listener(host: "127.0.0.1", port: 0, isShared: true, loop: loop) { socket, peer in
       #expect(fcntl(socket.raw, F_GETFL) & O_NONBLOCK != 0)
       #expect(fcntl(socket.raw, F_GETFD) & FD_CLOEXEC != 0)
       peers.append(peer)
@@ -43,8 +43,8 @@ struct ListenerTests {
 
   @Test func `several loops share one port`() throws {
     let loop = try EventLoop()
-    let first = try Listener(host: "127.0.0.1", port: 0, loop: loop) { _, _ in }
-    let second = try Listener(host: "127.0.0.1", port: first.port, loop: loop) { _, _ in }
+    let first = try Listener(host: "127.0.0.1", port: 0, isShared: true, loop: loop) { _, _ in }
+    let second = try Listener(host: "127.0.0.1", port: first.port, isShared: true, loop: loop) { _, _ in }
     #expect(second.port == first.port)
     first.close()
     second.close()
@@ -56,7 +56,7 @@ struct ListenerTests {
     var count = 0
     var port: UInt16 = 0
     do {
-      let listener = try Listener(host: "127.0.0.1", port: 0, loop: loop) { _, _ in count += 1 }
+      let listener = try Listener(host: "127.0.0.1", port: 0, isShared: true, loop: loop) { _, _ in count += 1 }
       port = listener.port
       let client = connected(to: port)
       listener.close()
@@ -69,10 +69,10 @@ struct ListenerTests {
   @Test func `a name that does not resolve and an address that is not ours are errors`() throws {
     let loop = try EventLoop()
     #expect(throws: SystemError(call: "getaddrinfo", code: EADDRNOTAVAIL)) {
-      try Listener(host: "no such host", port: 0, loop: loop) { _, _ in }
+      try Listener(host: "no such host", port: 0, isShared: true, loop: loop) { _, _ in }
     }
     #expect(throws: SystemError(call: "listen", code: EADDRNOTAVAIL)) {
-      try Listener(host: "192.0.2.1", port: 0, loop: loop) { _, _ in }
+      try Listener(host: "192.0.2.1", port: 0, isShared: true, loop: loop) { _, _ in }
     }
     #expect(loop.sourceCount == 0)
   }
@@ -84,7 +84,7 @@ struct ListenerTests {
     await #expect(processExitsWith: .success) {
       let loop = try EventLoop()
       var count = 0
-      let listener = try Listener(host: "127.0.0.1", port: 0, loop: loop) { _, _ in
+      let listener = try Listener(host: "127.0.0.1", port: 0, isShared: true, loop: loop) { _, _ in
         count += 1
         loop.stop()
       }
@@ -104,5 +104,14 @@ struct ListenerTests {
       try #require(!end.hasPassed)
       try #require(ticks < 10)
     }
+  }
+
+  @Test func `a port that is not shared is refused to a second listener`() throws {
+    let loop = try EventLoop()
+    let first = try Listener(host: "127.0.0.1", port: 0, isShared: false, loop: loop) { _, _ in }
+    #expect(throws: SystemError(call: "listen", code: EADDRINUSE)) {
+      try Listener(host: "127.0.0.1", port: first.port, isShared: true, loop: loop) { _, _ in }
+    }
+    first.close()
   }
 }
