@@ -42,12 +42,20 @@ package final class Authenticator: Sendable {
     else { throw .wrongScheme }
     var start = 7
     while start < field.count, field[start] == UInt8(ascii: " ") { start += 1 }
-    let token = field.extracting(start..<field.count)
-    // Gathered without a branch, which the compiler turns into vectors: a token is a few hundred bytes.
-    var isVisible = true
-    for index in token.indices { isVisible = isVisible && token[index] &- 0x21 < 0x5E }
-    guard token.count > 0, isVisible else { throw .wrongScheme }
+    guard start < field.count, isVisible(field.extracting(start..<field.count)) else {
+      throw .wrongScheme
+    }
     return start..<field.count
+  }
+
+  /// Whether all bytes are visible ASCII; without an early exit, so that the compiler uses vectors.
+  private static func isVisible(_ bytes: Span<UInt8>) -> Bool {
+    // The buffer is read within the call.
+    unsafe bytes.withUnsafeBufferPointer { buffer in
+      var odd: UInt8 = 0
+      for unsafe byte in unsafe buffer { odd |= byte &- 0x21 < 0x5E ? 0 : 1 }
+      return odd == 0
+    }
   }
 
   /// Who a bearer token speaks for.

@@ -63,7 +63,7 @@ extension HTTPConnection {
     _ caller: Caller?
   ) -> RequestImage {
     unsafe RequestImage(
-      bytes: Array(bytes), head: server.head, parameters: parameters(of: exchange), body: [],
+      bytes: Array(bytes), head: RequestView.Head(server.head), parameters: parameters(of: exchange), body: [],
       caller: caller, requestID: exchange.requestID, traceID: exchange.traceID, peer: peer,
       deadline: exchange.deadline)
   }

@@ -31,34 +31,36 @@ extension HTTPConnection {
 
   /// Copies from the head what outlives it.
   private func note(_ bytes: UnsafeBufferPointer<UInt8>, in exchange: Exchange) {
+    // One copy: a call on the server's own head would copy it each time.
+    let head = server.head
     let isStopping = server.core.isDraining.load(ordering: .relaxed)
     exchange.began = server.accessLog == nil ? now : linux_monotonic()
-    exchange.isHead = server.head.method == .head
-    exchange.isHTTP10 = server.head.minorVersion == 0
-    exchange.keepAlive = server.head.keepAlive && !isStopping
-    exchange.awaitsContinue = server.head.expectsContinue
-    unsafe exchange.method.append(contentsOf: bytes[server.head.methodRange])
-    unsafe exchange.path.append(contentsOf: bytes[server.head.pathRange])
+    exchange.isHead = head.method == .head
+    exchange.isHTTP10 = head.minorVersion == 0
+    exchange.keepAlive = head.keepAlive && !isStopping
+    exchange.awaitsContinue = head.expectsContinue
+    unsafe exchange.method.append(contentsOf: bytes[head.methodRange])
+    unsafe exchange.path.append(contentsOf: bytes[head.pathRange])
     let span = unsafe bytes.span
-    if let id = server.head.first(.xRequestID), RequestIDs.isSane(span.extracting(id)) {
+    if let id = head.first(.xRequestID), RequestIDs.isSane(span.extracting(id)) {
       unsafe exchange.requestID.append(contentsOf: bytes[id])
     } else {
       server.makeRequestID(into: &exchange.requestID)
     }
-    if let field = server.head.first(.traceparent),
+    if let field = head.first(.traceparent),
       let id = TraceContext.traceID(in: span.extracting(field))
     {
       let start = field.lowerBound
       unsafe exchange.traceID.append(
         contentsOf: bytes[(start + id.lowerBound)..<(start + id.upperBound)])
     }
-    if let accepted = server.head.first(.acceptEncoding) {
+    if let accepted = head.first(.acceptEncoding) {
       exchange.acceptsGzip = QualityList.acceptsGzip(span, accepted)
     }
-    if let accepted = server.head.first(.accept) {
+    if let accepted = head.first(.accept) {
       exchange.prefersProblem = QualityList.prefersProblem(span, accepted)
     }
-    if let origin = server.head.first(.origin) {
+    if let origin = head.first(.origin) {
       exchange.isFromKnownPage = server.cors.appendFields(
         origin: span.extracting(origin), to: &exchange.lines)
     }
@@ -109,8 +111,9 @@ extension HTTPConnection {
     _ bytes: UnsafeBufferPointer<UInt8>,
     _ exchange: Exchange
   ) throws(Refusal) -> Caller? {
-    let bearer = server.head.first(.authorization)
-    let key = server.head.first(.xAPIKey)
+    let head = server.head
+    let bearer = head.first(.authorization)
+    let key = head.first(.xAPIKey)
     guard bearer != nil || key != nil else { return nil }
     let seconds = server.writer.unixTime
     do throws(AuthenticationError) {

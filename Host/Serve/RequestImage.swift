@@ -5,7 +5,7 @@ import Wire
 struct RequestImage: Sendable {
   /// Request line and fields as they came; `head` points into it.
   var bytes: [UInt8]
-  var head: RequestHead
+  var head: RequestView.Head
   /// Decoded path parameters by name.
   var parameters: [(name: String, value: [UInt8])]
   var body: [UInt8]
@@ -27,7 +27,7 @@ struct RequestImage: Sendable {
           RequestView.Facts(
             handle: handle, bytes: bytes, body: body, parameters: parameters, caller: caller,
             requestID: requestID, traceID: traceID, peer: peer, deadline: deadline),
-          RequestView.Head(head), use)
+          head, use)
       }
     }
   }
@@ -48,7 +48,7 @@ enum RequestView {
   }
 
   /// What a plugin sees of a head: small, where a whole `RequestHead` is costly to copy.
-  struct Head {
+  struct Head: Sendable {
     let method, target, path, query: Range<Int>
     let fields: [RequestHead.FieldLine]
     let bodyLength: UInt64

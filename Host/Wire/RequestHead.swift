@@ -22,8 +22,8 @@ package struct RequestHead: Sendable {
   package struct FieldLine: Sendable {
     private let nameStart: UInt32
     private let nameEnd: UInt32
-    private let valueStart: UInt32
-    private let valueEnd: UInt32
+    @usableFromInline let valueStart: UInt32
+    @usableFromInline let valueEnd: UInt32
     package let known: KnownField
 
     @inline(__always)
@@ -37,7 +37,7 @@ package struct RequestHead: Sendable {
 
     package var name: Range<Int> { Int(nameStart)..<Int(nameEnd) }
     /// The value without white space at its ends; may be empty.
-    package var value: Range<Int> { Int(valueStart)..<Int(valueEnd) }
+    @inlinable package var value: Range<Int> { Int(valueStart)..<Int(valueEnd) }
   }
 
   package internal(set) var method = Method.other
@@ -66,9 +66,9 @@ package struct RequestHead: Sendable {
   var asksForUpgrade = false
   var namesWebSocket = false
   /// One bit per known field; `firstIndex` holds a valid index where the bit is set.
-  private var seen: UInt32 = 0
+  @usableFromInline var seen: UInt32 = 0
   private var seenTwice: UInt32 = 0
-  private var firstIndex = InlineArray<25, UInt16>(repeating: 0)
+  @usableFromInline var firstIndex = InlineArray<25, UInt16>(repeating: 0)
 
   package init() { fields.reserveCapacity(32) }
 
@@ -76,7 +76,8 @@ package struct RequestHead: Sendable {
   package var wantsUpgradeToWebSocket: Bool { asksForUpgrade && namesWebSocket }
 
   /// The value of the first field of this name, or `nil` when it was not sent.
-  package func first(_ known: KnownField) -> Range<Int>? {
+  // Inlinable, because a call across modules copies the whole head first.
+  @inlinable package func first(_ known: KnownField) -> Range<Int>? {
     guard seen & Self.bit(known) != 0 else { return nil }
     return fields[Int(firstIndex[Int(known.rawValue)])].value
   }
@@ -133,6 +134,5 @@ package struct RequestHead: Sendable {
   @inline(__always)
   func has(_ known: KnownField) -> Bool { seen & Self.bit(known) != 0 }
 
-  @inline(__always)
-  private static func bit(_ known: KnownField) -> UInt32 { 1 &<< UInt32(known.rawValue) }
+  @inlinable static func bit(_ known: KnownField) -> UInt32 { 1 &<< UInt32(known.rawValue) }
 }

@@ -53,7 +53,7 @@ package struct WebSocketHandshake: Sendable {
   ///   - head: The request.
   ///   - bytes: What `head` was parsed from.
   /// - Throws: `HandshakeError` for the first requirement that is not met.
-  package init(_ head: RequestHead, _ bytes: Span<UInt8>) throws(HandshakeError) {
+  package init(_ head: borrowing RequestHead, _ bytes: Span<UInt8>) throws(HandshakeError) {
     guard head.method == .get else { throw .methodNotGet }
     guard head.minorVersion == 1, head.wantsUpgradeToWebSocket else { throw .notAnUpgrade }
     guard head.framing == .none || head.framing == .length(0) else { throw .hasBody }

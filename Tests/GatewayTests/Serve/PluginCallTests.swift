@@ -126,7 +126,7 @@ struct PluginCallTests {
       try #require(length == bytes.count)
       let image = RequestImage(
         bytes: bytes,
-        head: head,
+        head: RequestView.Head(head),
         parameters: [],
         body: [],
         caller: nil,

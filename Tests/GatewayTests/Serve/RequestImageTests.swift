@@ -18,7 +18,7 @@ struct RequestImageTests {
     try #require(length == bytes.count)
     return RequestImage(
       bytes: bytes,
-      head: head,
+      head: RequestView.Head(head),
       parameters: parameters,
       body: body,
       caller: caller,
