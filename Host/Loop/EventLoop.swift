@@ -134,14 +134,16 @@ import Synchronization
     while isRunning {
       let timeout = waitTime()
       var room = ready.mutableSpan
-      let count = try retrying("epoll_wait") {
-        unsafe room.withUnsafeMutableBufferPointer {
-          guard let first = $0.baseAddress else { return 0 }
-          return unsafe linux_wait(poller.raw, first, CInt($0.count), timeout)
-        }
+      let count = unsafe room.withUnsafeMutableBufferPointer {
+        guard let first = $0.baseAddress else { return CInt(0) }
+        return unsafe linux_wait(poller.raw, first, CInt($0.count), timeout)
+      }
+      // An interrupted wait is an empty one: waiting on would be for the whole timeout again.
+      guard count >= 0 || count == -EINTR else {
+        throw SystemError(call: "epoll_wait", code: -count)
       }
       now = linux_monotonic()
-      for index in 0..<Int(count) { dispatch(ready[index]) }
+      for index in 0..<Int(max(count, 0)) { dispatch(ready[index]) }
       while let source = sources.popExpired(now: now) { source.expired() }
       afterTick?()
     }

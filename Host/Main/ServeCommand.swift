@@ -24,16 +24,19 @@ enum ServeCommand {
   }
 
   private static func serve(_ settings: Settings) -> Int32 {
+    umask(0o077)  // what the gateway and its plugins write is their user's alone
     do throws(Gateway.StartError) {
       let gateway = try Gateway(settings)
       try gateway.run { gateway in
         let plugins = gateway.registry.reports.filter { $0.state == .active }.map(\.name)
         gateway.core.log.write(
-          .info, "serving",
+          .info,
+          "serving",
           [
             ("address", "http://\(settings.host):\(gateway.port)"), ("port", "\(gateway.port)"),
             ("plugins", plugins.joined(separator: ",")), ("version", Version.text),
-          ])
+          ]
+        )
       }
       return 0
     } catch {

@@ -32,8 +32,13 @@ package final class AnswerDesk: AnswerSink {
       if let server = inline(end, request) {
         server.deliver(request) { writer, exchange in
           unsafe writer.success(
-            exchange, status: status, message: words, data: value, fields: rendered,
-            gzip: server.gzip)
+            exchange,
+            status: status,
+            message: words,
+            data: value,
+            fields: rendered,
+            gzip: server.gzip
+          )
         }
         return
       }
@@ -43,8 +48,13 @@ package final class AnswerDesk: AnswerSink {
           unsafe wordBytes.withUnsafeBytes { words in
             unsafe valueBytes.withUnsafeBytes { value in
               unsafe writer.success(
-                exchange, status: status, message: words, data: value, fields: rendered,
-                gzip: server.gzip)
+                exchange,
+                status: status,
+                message: words,
+                data: value,
+                fields: rendered,
+                gzip: server.gzip
+              )
             }
           }
         }
@@ -64,8 +74,10 @@ package final class AnswerDesk: AnswerSink {
     answer(request, owner) { end in
       let name = unsafe String(decoding: Self.raw(code), as: UTF8.self)
       var failure = unsafe Failure(
-        status, name.isEmpty ? Failure.code(for: status) : name,
-        String(decoding: Self.raw(message), as: UTF8.self))
+        status,
+        name.isEmpty ? Failure.code(for: status) : name,
+        String(decoding: Self.raw(message), as: UTF8.self)
+      )
       failure.details = unsafe Array(Self.raw(details))
       failure.lines = unsafe RenderedFields(fields).lines
       let whole = failure
@@ -93,8 +105,12 @@ package final class AnswerDesk: AnswerSink {
       if let server = inline(end, request) {
         server.deliver(request) { writer, exchange in
           unsafe writer.raw(
-            exchange, status: status, content: content, fields: rendered,
-            gzip: server.gzip)
+            exchange,
+            status: status,
+            content: content,
+            fields: rendered,
+            gzip: server.gzip
+          )
         }
         return
       }
@@ -103,8 +119,12 @@ package final class AnswerDesk: AnswerSink {
         server.deliver(request) { writer, exchange in
           unsafe copy.withUnsafeBytes { content in
             unsafe writer.raw(
-              exchange, status: status, content: content, fields: rendered,
-              gzip: server.gzip)
+              exchange,
+              status: status,
+              content: content,
+              fields: rendered,
+              gzip: server.gzip
+            )
           }
         }
       }

@@ -17,7 +17,6 @@ package enum Refusal: Error, Equatable {
   case foreignOrigin
   case routeBusy
   case poolBusy
-  case draining
   case pluginFault
   case pluginTimeout
 }
@@ -50,31 +49,51 @@ extension Failure {
       self.init(error.status, Self.code(for: error.status), error.message)
     case .path:
       self.init(
-        400, "VALIDATION_ERROR",
-        "The path has a '.' or '..' segment, a NUL or a malformed percent-encoding; send the plain path.")
+        400,
+        "VALIDATION_ERROR",
+        "The path has a '.' or '..' segment, a NUL or a malformed percent-encoding; send the plain path."
+      )
     case .notFound:
       self.init(
-        404, "RESOURCE_NOT_FOUND", "Nothing is served at this path; GET / lists the endpoints.")
+        404,
+        "RESOURCE_NOT_FOUND",
+        "Nothing is served at this path; GET / lists the endpoints."
+      )
     case .methodNotAllowed(let allowed):
       let list = allowed.joined(separator: ", ")
       self.init(
-        405, "METHOD_NOT_ALLOWED", "This path answers \(list) only.", lines: "Allow: \(list)\r\n")
+        405,
+        "METHOD_NOT_ALLOWED",
+        "This path answers \(list) only.",
+        lines: "Allow: \(list)\r\n"
+      )
     case .authentication(let error):
       self.init(error.status, error.code, error.message)
       lines = Array("WWW-Authenticate: \(error.challenge)\r\n".utf8)
     case .rateLimited(let tier, let retryAfter):
       self.init(
-        429, "RATE_LIMIT_EXCEEDED",
-        "Rate limit exceeded for tier \(tier); try again in \(retryAfter) s.")
+        429,
+        "RATE_LIMIT_EXCEEDED",
+        "Rate limit exceeded for tier \(tier); try again in \(retryAfter) s."
+      )
     case .bodyTooLarge(let limit):
-      self.init(413, "PAYLOAD_TOO_LARGE", "The body is larger than the \(limit) bytes allowed here.")
+      self.init(
+        413,
+        "PAYLOAD_TOO_LARGE",
+        "The body is larger than the \(limit) bytes allowed here."
+      )
     case .headTooSlow:
       self.init(
-        408, "REQUEST_TIMEOUT", "The request's head did not arrive in time; send it at once.")
+        408,
+        "REQUEST_TIMEOUT",
+        "The request's head did not arrive in time; send it at once."
+      )
     case .bodyTooSlow(let rate):
       self.init(
-        408, "REQUEST_TIMEOUT",
-        "The body came slower than \(rate) bytes a second; send it faster or in smaller parts.")
+        408,
+        "REQUEST_TIMEOUT",
+        "The body came slower than \(rate) bytes a second; send it faster or in smaller parts."
+      )
     case .tooManyConnections:
       self = .unavailable("Too many connections from this address; close some and try again.")
     case .handshake(let error):
@@ -86,17 +105,20 @@ extension Failure {
       }
     case .foreignOrigin:
       self.init(
-        403, "INSUFFICIENT_PERMISSIONS",
-        "Pages of this origin may not open WebSockets here; CORS_ORIGINS lists those that may.")
+        403,
+        "INSUFFICIENT_PERMISSIONS",
+        "Pages of this origin may not open WebSockets here; CORS_ORIGINS lists those that may."
+      )
     case .routeBusy:
       self = .unavailable("Too many requests of this route are under way; try again shortly.")
     case .poolBusy:
       self = .unavailable("The gateway is at its limit of waiting requests; try again shortly.")
-    case .draining:
-      self = .unavailable("The gateway is stopping; try another instance.")
     case .pluginFault:
       self.init(
-        500, "INTERNAL_ERROR", "The service failed on this request; the log has it under request_id.")
+        500,
+        "INTERNAL_ERROR",
+        "The service failed on this request; the log has it under request_id."
+      )
     case .pluginTimeout:
       self.init(504, "SERVICE_UNAVAILABLE", "The service did not answer in time; try again later.")
     }

@@ -17,16 +17,25 @@ extension HTTPConnection {
     case .live: answerState(exchange, isGood: true, good: "alive", bad: "")
     case .ready:
       let core = server.core
-      let isReady = core.isReady.load(ordering: .relaxed) && !core.isDraining.load(ordering: .relaxed)
+      let isReady =
+        core.isReady.load(ordering: .relaxed) && !core.isDraining.load(ordering: .relaxed)
       answerState(exchange, isGood: isReady, good: "ready", bad: "not ready")
     case .metrics:
       server.writer.plain(
-        exchange, status: 200, type: "text/plain; version=0.0.4; charset=utf-8",
-        server.core.renderMetrics(server.desk.traffic), gzip: server.gzip)
+        exchange,
+        status: 200,
+        type: "text/plain; version=0.0.4; charset=utf-8",
+        server.core.renderMetrics(server.desk.traffic),
+        gzip: server.gzip
+      )
     case .openAPI:
       server.writer.plain(
-        exchange, status: 200, type: "application/json",
-        OpenAPI.document(server.currentRoutes().pluginRoutes).bytes, gzip: server.gzip)
+        exchange,
+        status: 200,
+        type: "application/json",
+        OpenAPI.document(server.currentRoutes().pluginRoutes).bytes,
+        gzip: server.gzip
+      )
     case .webSocket:
       unsafe upgrade(exchange, bytes, caller)
       return
@@ -42,26 +51,40 @@ extension HTTPConnection {
     let data: JSON = [
       "service": "AIVillage Unified API Gateway",
       "version": .string(Version.text),
-      "status": .string(server.core.isDraining.load(ordering: .relaxed) ? "draining" : "operational"),
+      "status": .string(
+        server.core.isDraining.load(ordering: .relaxed) ? "draining" : "operational"
+      ),
       "features": .array(features.map(JSON.string)),
       "endpoints": .array(endpoints.map(JSON.string)),
     ]
     unsafe data.bytes.withUnsafeBytes { data in
       unsafe server.writer.success(
-        exchange, status: 200, message: UnsafeRawBufferPointer(start: nil, count: 0), data: data,
-        fields: RenderedFields(), gzip: server.gzip)
+        exchange,
+        status: 200,
+        message: UnsafeRawBufferPointer(start: nil, count: 0),
+        data: data,
+        fields: RenderedFields(),
+        gzip: server.gzip
+      )
     }
   }
 
   private func answerHealth(_ exchange: Exchange) {
     server.health.refresh(core: server.core, now: now, wall: linux_realtime())
     server.writer.plain(
-      exchange, status: server.health.status, type: "application/json", server.health.bytes)
+      exchange,
+      status: server.health.status,
+      type: "application/json",
+      server.health.bytes
+    )
   }
 
   private func answerState(_ exchange: Exchange, isGood: Bool, good: String, bad: String) {
     server.writer.plain(
-      exchange, status: isGood ? 200 : 503, type: "application/json",
-      Array(#"{"status":"\#(isGood ? good : bad)"}"#.utf8))
+      exchange,
+      status: isGood ? 200 : 503,
+      type: "application/json",
+      Array(#"{"status":"\#(isGood ? good : bad)"}"#.utf8)
+    )
   }
 }

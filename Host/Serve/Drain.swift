@@ -86,8 +86,10 @@ package final class Drain: Source {
     if case .noticed = stage { begin() }
     stage = .cancelled
     server.core.log.write(
-      .warning, "drain limit reached, connections are cut",
-      [("connections", "\(server.core.connections.total)")])
+      .warning,
+      "drain limit reached, connections are cut",
+      [("connections", "\(server.core.connections.total)")]
+    )
     for end in ends { end.post { $0.cancelAll() } }
     // What cannot be cut within a second will not be waited for.
     server.loop.setDeadline(self, at: server.loop.now + 1_000_000_000)

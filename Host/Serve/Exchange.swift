@@ -52,6 +52,8 @@ import Wire
   /// How far the answer is.
   enum AnswerStage {
     case none
+    /// Whole, but its body is being compressed.
+    case compressing
     case streaming
     case complete
   }

@@ -31,7 +31,9 @@ package final class Gateway {
   package init(_ settings: Settings) throws(StartError) {
     do {
       let drain = Drain(
-        notice: settings.limits.drainNotice.nanoseconds, limit: settings.limits.drainTime.nanoseconds)
+        notice: settings.limits.drainNotice.nanoseconds,
+        limit: settings.limits.drainTime.nanoseconds
+      )
       self.drain = drain
       signals = try Signals { [drain] signal in drain.received(signal) }
       do { try Directory.make(settings.dataDirectory) } catch {
@@ -40,14 +42,23 @@ package final class Gateway {
       let writer = try LogWriter(output: STDERR_FILENO)
       let log = Log(writer: writer, level: settings.logLevel, format: settings.logFormat)
       revocations = try RevocationStore(
-        path: settings.dataDirectory + "/gateway.db", now: linux_realtime() / 1_000_000_000)
+        path: settings.dataDirectory + "/gateway.db",
+        now: linux_realtime() / 1_000_000_000
+      )
       core = try Core(settings: settings, writer: writer, log: log, revocations: revocations)
       ends = (0..<settings.workers).map { ServerEnd(index: $0) }
       desk = AnswerDesk(ends: ends, limits: settings.limits)
       registry = try PluginRegistry(
-        settings: settings, log: log, sink: desk, outlet: EventPost(ends: ends), pool: core.pool,
-        metrics: core.metrics, health: core.health, reserved: BuiltIn.reserved,
-        probe: settings.probePlugins ? PluginProbe() : nil)
+        settings: settings,
+        log: log,
+        sink: desk,
+        outlet: EventPost(ends: ends),
+        pool: core.pool,
+        metrics: core.metrics,
+        health: core.health,
+        reserved: BuiltIn.reserved,
+        probe: settings.probePlugins ? PluginProbe() : nil
+      )
       let registry = registry
       control = try ControlSocket(directory: settings.dataDirectory) { registry.answer($0) }
     } catch let error as StartError {
@@ -78,7 +89,8 @@ package final class Gateway {
       core.writer.close()
       throw StartError(
         description:
-          "cannot listen on \(core.settings.host):\(core.settings.port) (HOST, PORT): \(error)")
+          "cannot listen on \(core.settings.host):\(core.settings.port) (HOST, PORT): \(error)"
+      )
     }
     drain.attach(first, ends: ends)
     let housekeeping = Housekeeping(core: core, revocations: revocations, loop: loop)
@@ -97,7 +109,11 @@ package final class Gateway {
   private func checkPort(_ loop: EventLoop) throws(SystemError) {
     guard core.settings.port != 0 else { return }
     let probe = try Listener(
-      host: core.settings.host, port: core.settings.port, isShared: false, loop: loop) { _, _ in }
+      host: core.settings.host,
+      port: core.settings.port,
+      isShared: false,
+      loop: loop
+    ) { _, _ in }
     probe.close()
   }
 

@@ -32,7 +32,8 @@ import CZlib
     var isWhole = false
     let compressed = unsafe [UInt8](unsafeUninitializedCapacity: bound) { room, count in
       unsafe stream.pointee.next_in = UnsafeMutablePointer(
-        mutating: body.assumingMemoryBound(to: UInt8.self).baseAddress)
+        mutating: body.assumingMemoryBound(to: UInt8.self).baseAddress
+      )
       unsafe stream.pointee.avail_in = UInt32(body.count)
       unsafe stream.pointee.next_out = room.baseAddress
       unsafe stream.pointee.avail_out = UInt32(bound)

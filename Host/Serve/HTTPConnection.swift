@@ -66,7 +66,8 @@ import Wire
   static let bodyBytesAhead = 256 * 1024
   /// An unwanted body up to this size is read to keep the connection; a larger one is not worth it.
   static let discardBytes: UInt64 = 64 * 1024
-  private static let bodyGrace: Int64 = 5_000_000_000
+  /// How long a body may take before its rate is looked at, in nanoseconds.
+  static let bodyGrace: Int64 = 5_000_000_000
 
   init(socket: Socket, peer: [UInt8], server: Server) {
     raw = socket.raw
@@ -106,7 +107,9 @@ import Wire
       return
     }
     let bytes = unsafe UnsafeBufferPointer(
-      start: start.assumingMemoryBound(to: UInt8.self), count: count)
+      start: start.assumingMemoryBound(to: UInt8.self),
+      count: count
+    )
     if input.isEmpty {
       if phase == .head { headBegan = now }
       let used = unsafe process(bytes)
@@ -166,7 +169,10 @@ import Wire
     do throws(HeadError) {
       server.head.reset()
       let length = try unsafe server.head.parse(
-        bytes.span, maxBytes: server.limits.headBytes, maxFields: server.limits.headFields)
+        bytes.span,
+        maxBytes: server.limits.headBytes,
+        maxFields: server.limits.headFields
+      )
       guard let length else { return nil }
       served += 1
       unsafe dispatch(UnsafeBufferPointer(rebasing: bytes[..<length]))
@@ -327,8 +333,13 @@ import Wire
     let early = input
     input = []
     let web = WebSocketConnection(
-      socket: socket, peer: peer, server: server, caller: upgrade.caller, output: output,
-      input: early)
+      socket: socket,
+      peer: peer,
+      server: server,
+      caller: upgrade.caller,
+      output: output,
+      input: early
+    )
     server.loop.replace(self, with: web)
     web.open(handshake: upgrade.answer)
   }
@@ -369,20 +380,13 @@ import Wire
       if now - headBegan >= server.headNanoseconds { refuseUnread(.headTooSlow) }
     case .collecting, .streaming, .discarding: checkBodyRate()
     case .waiting:
-      if let exchange, exchange.answer == .none, now >= exchange.deadline { answerTimeout(exchange) }
+      if let exchange, exchange.answer == .none, now >= exchange.deadline {
+        answerTimeout(exchange)
+      }
     case .lingering: return close()
     case .closed, .upgrading: return
     }
     settle()
-  }
-
-  private func checkBodyRate() {
-    let rate = server.limits.bodyBytesPerSecond
-    let elapsed = (pausedAt ?? now) - bodyBegan
-    guard rate > 0, let body, elapsed > Self.bodyGrace else { return }
-    if body.received < UInt64(elapsed / 1_000_000_000) * UInt64(rate) {
-      refuseBody(.bodyTooSlow(bytesPerSecond: rate))
-    }
   }
 
   // MARK: - Draining

@@ -21,7 +21,11 @@ struct HealthBody {
     services.append(
       JSON.Member(
         name: "websocket",
-        value: ["status": "running", "available": true, "active_connections": .integer(Int64(active))]))
+        value: [
+          "status": "running", "available": true, "active_connections": .integer(Int64(active)),
+        ]
+      )
+    )
     let body: JSON = [
       "status": .string(summary.state.name),
       "timestamp": .string(Timestamp.text(nanoseconds: wall)),

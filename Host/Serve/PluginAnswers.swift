@@ -20,9 +20,39 @@ extension Server {
     guard let exchange = exchange(handle), let connection = exchange.connection else { return }
     prepareWriter()
     connection.decideReuse(exchange)
+    writer.mayLeaveUncompressed = true
     render(&writer, exchange)
+    writer.mayLeaveUncompressed = false
+    if let answer = writer.uncompressed.take() { return compress(answer, exchange) }
     exchange.answer = .complete
     guard !connection.isCallingInline else { return }  // its caller goes on from there
+    leave(exchange) { connection.finish(exchange) }
+    connection.resume()
+  }
+
+  /// Has the pool compress a large body: on the loop, everyone would wait for it.
+  private func compress(_ answer: ResponseWriter.Uncompressed, _ exchange: Exchange) {
+    exchange.answer = .compressing
+    let (end, handle) = (end, exchange.handle)
+    core.pool.submitOwed {
+      var encoded: [UInt8] = []
+      let isSmaller = unsafe answer.body.withUnsafeBytes { body in
+        unsafe Gzip()?.compress(body, to: &encoded) ?? false
+      }
+      let result = isSmaller ? encoded : nil
+      end.post { $0.deliverCompressed(handle, answer, encoded: result) }
+    }
+  }
+
+  private func deliverCompressed(
+    _ handle: UInt64,
+    _ answer: ResponseWriter.Uncompressed,
+    encoded: [UInt8]?
+  ) {
+    guard let exchange = exchange(handle), let connection = exchange.connection else { return }
+    prepareWriter()
+    writer.compressed(exchange, answer, encoded: encoded)
+    exchange.answer = .complete
     leave(exchange) { connection.finish(exchange) }
     connection.resume()
   }
@@ -119,7 +149,11 @@ extension Server {
     } else if exchange.connection?.image == nil, let cancel = unsafe route.handler.cancel {
       end.gates.revoke(exchange.handle)
       unsafe cancel(
-        route.user, exchange.inlineState, gw_request(v: exchange.handle), reason.rawValue)
+        route.user,
+        exchange.inlineState,
+        gw_request(v: exchange.handle),
+        reason.rawValue
+      )
     }
   }
 
@@ -133,10 +167,12 @@ extension Server {
   func noteOverrun(_ route: PluginRoute, nanoseconds: Int64) {
     let count = route.overruns.add(1, ordering: .relaxed).newValue
     core.log.write(
-      .warning, "an inline handler kept its loop",
+      .warning,
+      "an inline handler kept its loop",
       [
         ("plugin", route.instance.id), ("route", route.name), ("us", "\(nanoseconds / 1000)"),
         ("overruns", "\(count)"),
-      ])
+      ]
+    )
   }
 }

@@ -63,9 +63,16 @@ extension HTTPConnection {
     _ caller: Caller?
   ) -> RequestImage {
     unsafe RequestImage(
-      bytes: Array(bytes), head: RequestView.Head(server.head), parameters: parameters(of: exchange), body: [],
-      caller: caller, requestID: exchange.requestID, traceID: exchange.traceID, peer: peer,
-      deadline: exchange.deadline)
+      bytes: Array(bytes),
+      head: RequestView.Head(server.head),
+      parameters: parameters(of: exchange),
+      body: [],
+      caller: caller,
+      requestID: exchange.requestID,
+      traceID: exchange.traceID,
+      peer: peer,
+      deadline: exchange.deadline
+    )
   }
 
   private func parameters(of exchange: Exchange) -> [(name: String, value: [UInt8])] {
@@ -82,9 +89,16 @@ extension HTTPConnection {
     _ caller: Caller?
   ) {
     let facts = unsafe RequestView.Facts(
-      handle: exchange.handle, bytes: bytes, body: UnsafeBufferPointer(start: nil, count: 0),
-      parameters: parameters(of: exchange), caller: caller, requestID: exchange.requestID,
-      traceID: exchange.traceID, peer: peer, deadline: exchange.deadline)
+      handle: exchange.handle,
+      bytes: bytes,
+      body: UnsafeBufferPointer(start: nil, count: 0),
+      parameters: parameters(of: exchange),
+      caller: caller,
+      requestID: exchange.requestID,
+      traceID: exchange.traceID,
+      peer: peer,
+      deadline: exchange.deadline
+    )
     unsafe runInline(route, exchange) { state in
       unsafe RequestView.withView(facts, RequestView.Head(server.head)) { request in
         unsafe route.handler.request(route.user, request, state)
@@ -149,11 +163,13 @@ extension HTTPConnection {
   /// The plugin failed: 500 when nothing has been sent, else the connection is cut.
   func failPlugin(_ exchange: Exchange, reason: String) {
     server.core.log.write(
-      .error, "plugin failed on a request",
+      .error,
+      "plugin failed on a request",
       [
         ("plugin", exchange.route?.instance.id ?? ""), ("route", exchange.route?.name ?? ""),
         ("request_id", String(decoding: exchange.requestID, as: UTF8.self)), ("reason", reason),
-      ])
+      ]
+    )
     guard exchange.answer == .none else {
       exchange.status = 500
       server.leave(exchange) { cut() }
@@ -226,6 +242,16 @@ extension HTTPConnection {
       exchange.deadline = now + server.answerNanoseconds(of: route)
       exchange.call?.add(.body([], isLast: true), on: server.core.pool)
     default: phase = .head
+    }
+  }
+
+  /// Ends a body that comes slower than the limit allows, averaged since it began.
+  func checkBodyRate() {
+    let rate = server.limits.bodyBytesPerSecond
+    let elapsed = (pausedAt ?? now) - bodyBegan
+    guard rate > 0, let body, elapsed > HTTPConnection.bodyGrace else { return }
+    if body.received < UInt64(elapsed / 1_000_000_000) * UInt64(rate) {
+      refuseBody(.bodyTooSlow(bytesPerSecond: rate))
     }
   }
 

@@ -10,6 +10,8 @@ struct RenderedFields: Sendable {
   var hasCacheControl = false
   var hasContentEncoding = false
   var hasSecurityPolicy = false
+  /// An entity tag names the bytes as they are; other bytes would need another (RFC 9110 §8.8.3.3).
+  var hasEntityTag = false
 
   init() {}
 
@@ -29,6 +31,7 @@ struct RenderedFields: Sendable {
 
   private mutating func note(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
     switch name.count {
+    case 4 where unsafe Self.equal(name, "etag"): hasEntityTag = true
     case 12 where unsafe Self.equal(name, "content-type"):
       hasContentType = true
       isCompressible = unsafe Self.isCompressible(value)

@@ -52,7 +52,8 @@ extension HTTPConnection {
     {
       let start = field.lowerBound
       unsafe exchange.traceID.append(
-        contentsOf: bytes[(start + id.lowerBound)..<(start + id.upperBound)])
+        contentsOf: bytes[(start + id.lowerBound)..<(start + id.upperBound)]
+      )
     }
     if let accepted = head.first(.acceptEncoding) {
       exchange.acceptsGzip = QualityList.acceptsGzip(span, accepted)
@@ -62,7 +63,9 @@ extension HTTPConnection {
     }
     if let origin = head.first(.origin) {
       exchange.isFromKnownPage = server.cors.appendFields(
-        origin: span.extracting(origin), to: &exchange.lines)
+        origin: span.extracting(origin),
+        to: &exchange.lines
+      )
     }
   }
 
@@ -124,7 +127,9 @@ extension HTTPConnection {
         caller = try server.tokens.caller(bearer: token, now: seconds)
       } else {
         caller = try server.tokens.caller(
-          apiKey: unsafe bytes.span.extracting(key ?? 0..<0), now: seconds)
+          apiKey: unsafe bytes.span.extracting(key ?? 0..<0),
+          now: seconds
+        )
       }
       exchange.subject.append(contentsOf: caller.subject)
       return caller

@@ -11,7 +11,9 @@ struct RequestIDs {
     var seed: UInt64 = 0
     let code = unsafe withUnsafeMutableBytes(of: &seed) { bytes in
       unsafe RAND_bytes(
-        bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), CInt(bytes.count))
+        bytes.baseAddress?.assumingMemoryBound(to: UInt8.self),
+        CInt(bytes.count)
+      )
     }
     precondition(code == 1, "the system gives no random bytes")
     counter = seed

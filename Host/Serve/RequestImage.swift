@@ -25,9 +25,19 @@ struct RequestImage: Sendable {
       unsafe body.withUnsafeBufferPointer { body in
         unsafe RequestView.withView(
           RequestView.Facts(
-            handle: handle, bytes: bytes, body: body, parameters: parameters, caller: caller,
-            requestID: requestID, traceID: traceID, peer: peer, deadline: deadline),
-          head, use)
+            handle: handle,
+            bytes: bytes,
+            body: body,
+            parameters: parameters,
+            caller: caller,
+            requestID: requestID,
+            traceID: traceID,
+            peer: peer,
+            deadline: deadline
+          ),
+          head,
+          use
+        )
       }
     }
   }
@@ -80,7 +90,8 @@ enum RequestView {
       return unsafe gw_bytes(start: start + range.lowerBound, count: range.count)
     }
     let fieldCount = head.fields.count
-    return unsafe withUnsafeTemporaryAllocation(of: gw_field.self, capacity: fieldCount + 1) { fields in
+    return unsafe withUnsafeTemporaryAllocation(of: gw_field.self, capacity: fieldCount + 1) {
+      fields in
       var used = 0
       for index in 0..<fieldCount {
         let field = head.fields[index]
@@ -88,7 +99,9 @@ enum RequestView {
         case .authorization, .xAPIKey, .cookie: continue  // credentials are the host's business
         default:
           unsafe fields.initializeElement(
-            at: used, to: gw_field(name: span(field.name), value: span(field.value)))
+            at: used,
+            to: gw_field(name: span(field.name), value: span(field.value))
+          )
           used += 1
         }
       }
@@ -160,7 +173,9 @@ enum RequestView {
         unsafe fields.append(
           gw_field(
             name: gw_bytes(start: base + offset, count: count),
-            value: gw_bytes(start: base + offset + count, count: value.count)))
+            value: gw_bytes(start: base + offset + count, count: value.count)
+          )
+        )
         offset += count + value.count
       }
       return unsafe fields.withUnsafeBufferPointer { list in

@@ -6,8 +6,20 @@ import Wire
 /// Everything that does not change within a second (date, security fields, time stamp) is rendered
 /// once a second.
 struct ResponseWriter {
+  /// A body too large to compress on the loop, with what else its answer is made of.
+  struct Uncompressed: Sendable {
+    let status: UInt16
+    let type: StaticString
+    let fields: RenderedFields
+    let body: [UInt8]
+  }
+
   /// What has been rendered and not been taken.
   var out: [UInt8] = []
+  /// An answer that was not rendered because its body is to be compressed elsewhere first.
+  var uncompressed: Uncompressed?
+  /// Whether `uncompressed` may be used; whoever sets it looks there.
+  var mayLeaveUncompressed = false
   private var body: [UInt8] = []
   private var common: [UInt8] = []
   private var stamp: [UInt8] = []
@@ -82,8 +94,12 @@ struct ResponseWriter {
     guard !exchange.prefersProblem else {
       appendProblem(exchange, failure)
       finish(
-        exchange, status: failure.status, type: "application/problem+json", fields: fields,
-        gzip: nil)
+        exchange,
+        status: failure.status,
+        type: "application/problem+json",
+        fields: fields,
+        gzip: nil
+      )
       return
     }
     Self.append(#"{"success":false,"error_code":"#, to: &body)
@@ -123,9 +139,13 @@ struct ResponseWriter {
     body.removeAll(keepingCapacity: true)
     unsafe body.append(contentsOf: content)
     finish(
-      exchange, status: status, type: "application/octet-stream", fields: fields,
+      exchange,
+      status: status,
+      type: "application/octet-stream",
+      fields: fields,
       // A part's Content-Range counts the bytes of the plain form (RFC 9110 §14.4).
-      gzip: fields.isCompressible && status != 206 ? gzip : nil)
+      gzip: fields.isCompressible && !fields.hasEntityTag && status != 206 ? gzip : nil
+    )
   }
 
   private mutating func appendEnvelopeEnd(_ exchange: Exchange) {
@@ -165,14 +185,53 @@ struct ResponseWriter {
     exchange.status = status
     exchange.bodyBytes = body.count
     var encoded: [UInt8]?
-    if let gzip, exchange.acceptsGzip, !fields.hasContentEncoding, body.count >= Gzip.minBytes {
+    let isCandidate = gzip != nil && exchange.acceptsGzip && !fields.hasContentEncoding
+    if isCandidate, mayLeaveUncompressed, body.count > Self.inlineGzipBytes {
+      uncompressed = Uncompressed(status: status, type: type, fields: copy fields, body: body)
+      return
+    }
+    if let gzip, isCandidate, body.count >= Gzip.minBytes {
       var compressed: [UInt8] = []
       let isSmaller = unsafe body.withUnsafeBytes { unsafe gzip.compress($0, to: &compressed) }
       if isSmaller { encoded = compressed }
     }
+    assemble(
+      exchange,
+      status: status,
+      type: type,
+      fields: fields,
+      encoded: encoded,
+      varies: gzip != nil
+    )
+  }
+
+  /// An answer whose body was compressed elsewhere, or could not be: then `encoded` is `nil`.
+  mutating func compressed(_ exchange: Exchange, _ answer: Uncompressed, encoded: [UInt8]?) {
+    body.removeAll(keepingCapacity: true)
+    body += answer.body
+    exchange.status = answer.status
+    exchange.bodyBytes = body.count
+    assemble(
+      exchange,
+      status: answer.status,
+      type: answer.type,
+      fields: answer.fields,
+      encoded: encoded,
+      varies: true
+    )
+  }
+
+  private mutating func assemble(
+    _ exchange: Exchange,
+    status: UInt16,
+    type: StaticString,
+    fields: borrowing RenderedFields,
+    encoded: [UInt8]?,
+    varies: Bool
+  ) {
     appendStatus(status)
     appendFields(exchange, type: type, fields: fields)
-    if gzip != nil { Self.append("Vary: Accept-Encoding\r\n", to: &out) }
+    if varies { Self.append("Vary: Accept-Encoding\r\n", to: &out) }
     if encoded != nil { Self.append("Content-Encoding: gzip\r\n", to: &out) }
     let hasBody = status != 204 && status != 304 && status >= 200
     if hasBody {
@@ -245,6 +304,7 @@ struct ResponseWriter {
   @inline(__always)
   private static func append(_ text: StaticString, to output: inout [UInt8]) {
     unsafe output.append(
-      contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+      contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+    )
   }
 }

@@ -97,7 +97,8 @@ package final class RouteTable: Sendable {
 
   private func find(_ path: borrowing SplitPath, from segment: Int, at node: Int) -> Int? {
     guard segment < path.count else { return nodes[node].endpoints.isEmpty ? nil : node }
-    for index in nodes[node].literals.indices where path.equals(segment, nodes[node].literals[index].segment) {
+    for index in nodes[node].literals.indices
+    where path.equals(segment, nodes[node].literals[index].segment) {
       if let found = find(path, from: segment + 1, at: nodes[node].literals[index].node) {
         return found
       }

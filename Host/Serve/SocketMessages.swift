@@ -12,7 +12,8 @@ extension WebSocketConnection {
       "type": "connection_established",
       "message": "Connected to AIVillage Unified API Gateway",
       "services": .object(
-        services.map { JSON.Member(name: $0.name, value: $0.value["available"] ?? false) }),
+        services.map { JSON.Member(name: $0.name, value: $0.value["available"] ?? false) }
+      ),
       "authenticated": .bool(caller != nil),
       "timestamp": timestamp,
     ])
@@ -33,13 +34,18 @@ extension WebSocketConnection {
     case "ping": send(["type": "pong", "timestamp": timestamp])
     case "get_status":
       send(["type": "status_update", "services": .object(services), "timestamp": timestamp])
-    case "subscribe": change(message) { topics, name in topics.insert(name) }
-    case "unsubscribe": change(message) { topics, name in topics.remove(name) }
+    case "subscribe": change(message, from: topics ?? []) { topics, name in topics.insert(name) }
+    case "unsubscribe":
+      // Who has not chosen gets all; leaving one out of all leaves the rest.
+      let all = server.core.topicNames.filter { server.core.topic($0).map(mayHave) ?? false }
+      change(message, from: topics ?? Set(all)) { topics, name in topics.remove(name) }
     case "auth": authenticate(message)
     default:
       sendError(
-        "UNKNOWN_TYPE", "Invalid or unsupported message type",
-        [JSON.Member(name: "allowed_types", value: Self.allowedTypes)])
+        "UNKNOWN_TYPE",
+        "Invalid or unsupported message type",
+        [JSON.Member(name: "allowed_types", value: Self.allowedTypes)]
+      )
     }
   }
 
@@ -60,28 +66,38 @@ extension WebSocketConnection {
     server.core.health.summary(now: server.loop.now).services.asMembers ?? []
   }
 
-  private func change(_ message: JSON, _ apply: (inout Set<String>, String) -> Void) {
+  private func change(
+    _ message: JSON,
+    from present: Set<String>,
+    _ apply: (inout Set<String>, String) -> Void
+  ) {
     let names = message["topics"]?.asArray?.map(\.asString)
     guard let names, !names.isEmpty, names.allSatisfy({ $0 != nil }) else {
       return sendError("VALIDATION_ERROR", "topics must be a list of names, not empty")
     }
-    var chosen = topics ?? []
+    var chosen = present
+    var hasChosen = false
     for name in names.compactMap({ $0 }) {
       guard let topic = server.core.topic(name) else {
         sendError(
-          "UNKNOWN_TOPIC", "There is no such topic",
+          "UNKNOWN_TOPIC",
+          "There is no such topic",
           [
             JSON.Member(name: "topic", value: .string(String(name.prefix(64)))),
             JSON.Member(
-              name: "topics", value: .array(server.core.topicNames.map(JSON.string))),
-          ])
+              name: "topics",
+              value: .array(server.core.topicNames.map(JSON.string))
+            ),
+          ]
+        )
         continue
       }
       guard mayHave(topic) else {
         sendError(
           "FORBIDDEN_TOPIC",
           caller == nil ? "Authenticate first" : "The credential lacks the scope \(topic.scope)",
-          [JSON.Member(name: "topic", value: .string(name))])
+          [JSON.Member(name: "topic", value: .string(name))]
+        )
         continue
       }
       var next = chosen
@@ -89,11 +105,14 @@ extension WebSocketConnection {
       guard next.count <= server.limits.topicsPerConnection else {
         sendError(
           "LIMIT_EXCEEDED",
-          "At most \(server.limits.topicsPerConnection) topics; unsubscribe from some first")
+          "At most \(server.limits.topicsPerConnection) topics; unsubscribe from some first"
+        )
         break
       }
       chosen = next
+      hasChosen = true
     }
+    guard hasChosen else { return }  // each name got its error
     topics = chosen
     send([
       "type": "subscriptions", "topics": .array(chosen.sorted().map(JSON.string)),
@@ -111,7 +130,9 @@ extension WebSocketConnection {
         return sendError("RATE_LIMIT_EXCEEDED", "Too many attempts; try again later")
       }
       let known = try server.tokens.caller(
-        bearer: Array(token.utf8).span, now: server.writer.unixTime)
+        bearer: Array(token.utf8).span,
+        now: server.writer.unixTime
+      )
       try server.core.authenticator.requireFactor(known)
       caller = known
       send([
@@ -127,7 +148,9 @@ extension WebSocketConnection {
   private func isAllowedToTry() -> Bool {
     let key = RateKey.address(String(decoding: peer, as: UTF8.self))
     let decision = server.core.rates.window(for: key).take(
-      server.core.tiers.fallback, now: server.loop.now)
+      server.core.tiers.fallback,
+      now: server.loop.now
+    )
     return decision.isAllowed
   }
 }

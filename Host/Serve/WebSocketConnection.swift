@@ -82,7 +82,8 @@ import Wire
     lastHeard = now
     hasPinged = false
     unsafe take(
-      UnsafeBufferPointer(start: start.assumingMemoryBound(to: UInt8.self), count: count))
+      UnsafeBufferPointer(start: start.assumingMemoryBound(to: UInt8.self), count: count)
+    )
   }
 
   private func take(_ bytes: UnsafeBufferPointer<UInt8>) {
@@ -168,7 +169,8 @@ import Wire
   func sendEvent(_ topic: String, stamp: String, members: [UInt8]) {
     sequence += 1
     var message = Array(
-      #"{"type":"\#(topic)","sequence":\#(sequence),"timestamp":"\#(stamp)""#.utf8)
+      #"{"type":"\#(topic)","sequence":\#(sequence),"timestamp":"\#(stamp)""#.utf8
+    )
     if members.contains(where: { $0 > 0x20 }) {
       message.append(UInt8(ascii: ","))
       message += members

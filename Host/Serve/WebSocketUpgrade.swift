@@ -30,8 +30,9 @@ extension HTTPConnection {
     }
   }
 
-  /// Whether the page that opens the socket, if it is a page, may: pages of this host and of the
-  /// configured origins. Other programs send no `Origin`.
+  /// Whether the page that opens the socket may.
+  ///
+  /// Pages of this host and of the configured origins may; programs that are no pages send no `Origin`.
   private func mayOpen(_ head: Span<UInt8>) -> Bool {
     guard let range = server.head.first(.origin) else { return true }
     let origin = head.extracting(range)

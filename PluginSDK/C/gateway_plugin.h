@@ -205,8 +205,8 @@ typedef struct gw_http_handler_v1 {
    * GW_OK without an answer is a fault of the plugin: 500 and a log line. */
   gw_status (*GW_SET request)(void *GW_OPT user, const gw_request_v1 *GW_SET request,
                               void *GW_OPT *GW_SET state);
-  /* [worker] The next bytes of the body, borrowed; `last` is 1 on the final call (which may be empty). The next
-   * chunk is read from the client only after this returns: blocking here is the back-pressure. Streaming routes
+  /* [worker] The next bytes of the body, borrowed; `last` is 1 on the final call (which may be empty). At most
+   * 256 KiB are read ahead of this call: blocking here is the back-pressure. Streaming routes
    * only (NULL otherwise). Below 0: the host answers 500 unless already answered, and sends no more. */
   gw_status (*GW_OPT body)(void *GW_OPT user, void *GW_OPT state, gw_request, gw_bytes chunk, int32_t last);
   /* [loop] After GW_AGAIN: there is room again. */
@@ -287,7 +287,7 @@ typedef struct gw_events_v1 {
   gw_status (*GW_SET declare)(gw_context, gw_bytes topic, gw_bytes scope, uint32_t flags);
   /* [any] Sends `payload` (a JSON object, borrowed) to /ws clients: to `subject`'s own connections only, or, when
    * subject is empty, to all who may have the topic; and to plugins that subscribed. Clients see the object's
-   * members beside "type" (the topic), "timestamp" and "sequence". */
+   * members beside the host's own "type" (the topic), "timestamp" and "sequence": leave those three names out. */
   gw_status (*GW_SET publish)(gw_context, gw_bytes topic, gw_bytes subject, gw_bytes payload);
   /* [setup] Calls `event` [worker] for each event of `topic` from any plugin, in order of publication. */
   gw_status (*GW_SET subscribe)(gw_context, gw_bytes topic, gw_event_fn GW_SET event, void *GW_OPT user);

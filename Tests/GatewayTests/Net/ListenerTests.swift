@@ -27,7 +27,9 @@ struct ListenerTests {
   @Test func `port 0 becomes a free port, and connections come with their address`() throws {
     let loop = try EventLoop()
     var peers: [[UInt8]] = []
-    let listener = try Listener(host: "127.0.0.1", port: 0, isShared: true, loop: loop) { socket, peer in
+    let listener = try Listener(host: "127.0.0.1", port: 0, isShared: true, loop: loop) {
+      socket,
+      peer in
       #expect(fcntl(socket.raw, F_GETFL) & O_NONBLOCK != 0)
       #expect(fcntl(socket.raw, F_GETFD) & FD_CLOEXEC != 0)
       peers.append(peer)
@@ -44,7 +46,10 @@ struct ListenerTests {
   @Test func `several loops share one port`() throws {
     let loop = try EventLoop()
     let first = try Listener(host: "127.0.0.1", port: 0, isShared: true, loop: loop) { _, _ in }
-    let second = try Listener(host: "127.0.0.1", port: first.port, isShared: true, loop: loop) { _, _ in }
+    let second = try Listener(host: "127.0.0.1", port: first.port, isShared: true, loop: loop) {
+      _,
+      _ in
+    }
     #expect(second.port == first.port)
     first.close()
     second.close()
@@ -56,7 +61,9 @@ struct ListenerTests {
     var count = 0
     var port: UInt16 = 0
     do {
-      let listener = try Listener(host: "127.0.0.1", port: 0, isShared: true, loop: loop) { _, _ in count += 1 }
+      let listener = try Listener(host: "127.0.0.1", port: 0, isShared: true, loop: loop) { _, _ in
+        count += 1
+      }
       port = listener.port
       let client = connected(to: port)
       listener.close()

@@ -32,7 +32,7 @@ struct AnswersTests {
     .path, .notFound, .methodNotAllowed(["GET", "HEAD"]),
     .rateLimited(tier: "standard", retryAfter: 9), .bodyTooLarge(limit: 10), .headTooSlow,
     .bodyTooSlow(bytesPerSecond: 500), .tooManyConnections, .foreignOrigin, .routeBusy, .poolBusy,
-    .draining, .pluginFault, .pluginTimeout,
+    .pluginFault, .pluginTimeout,
   ]
 
   static let all: [Refusal] =
@@ -84,7 +84,7 @@ struct AnswersTests {
     // §15.5.22, RFC 6455 §4.4.
     #expect(lines(.handshake(.unsupportedVersion)).contains("Sec-WebSocket-Version: 13\r\n"))
     #expect(lines(.handshake(.notAnUpgrade)).contains("Upgrade: websocket\r\n"))
-    for refusal in [Refusal.routeBusy, .poolBusy, .draining, .tooManyConnections] {
+    for refusal in [Refusal.routeBusy, .poolBusy, .tooManyConnections] {
       #expect(Failure(refusal).status == 503)
       #expect(lines(refusal) == "Retry-After: 1\r\n")
     }
