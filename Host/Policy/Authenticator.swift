@@ -53,7 +53,7 @@ package final class Authenticator: Sendable {
     // The buffer is read within the call.
     unsafe bytes.withUnsafeBufferPointer { buffer in
       var odd: UInt8 = 0
-      for unsafebyte in unsafe buffer { odd |= byte &- 0x21 < 0x5E ? 0 : 1 }
+      unsafe buffer.forEach { odd |= $0 &- 0x21 < 0x5E ? 0 : 1 }
       return odd == 0
     }
   }

@@ -60,7 +60,7 @@ import Wire
   /// Nanoseconds that a connection lingers at most, and bytes it reads at most meanwhile.
   private static let lingerTime: Int64 = 2_000_000_000
   private static let lingerBytes = 1024 * 1024
-  /// Bytes of later requests that may wait while one is answered.
+  /// Bytes that may wait while a request is answered.
   private static let pipelinedBytes = 64 * 1024
   /// Bytes of a streamed body that may wait for the plugin.
   static let bodyBytesAhead = 256 * 1024
@@ -389,8 +389,7 @@ import Wire
     settle()
   }
 
-  // MARK: - Draining
-
+  /// Ends after the request at hand; at once when there is none.
   func drain() {
     exchange?.keepAlive = false
     if phase == .head, input.isEmpty, output.isEmpty { close() }
