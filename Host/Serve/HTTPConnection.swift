@@ -48,7 +48,7 @@ import Wire
   private var socket: Socket?
   /// The socket's number, also after it was handed on.
   private let raw: CInt
-  private var output = OutputQueue()
+  private(set) var output = OutputQueue()
   private var interest: UInt32 = 0
   private var headBegan: Int64 = 0
   private var lastProgress: Int64 = 0
@@ -209,17 +209,6 @@ import Wire
     }
     if let exchange { noteSent(exchange) }
     settle()
-  }
-
-  /// Tells a streaming plugin what the client has taken.
-  func noteSent(_ exchange: Exchange) {
-    guard exchange.answer == .streaming, exchange.unsent > 0 else { return }
-    let queued = min(exchange.unsent, output.count)
-    let taken = exchange.unsent - queued
-    exchange.unsent = queued
-    guard taken > 0 else { return }
-    let mark = server.limits.streamBytes
-    if server.end.gates.release(taken, of: exchange.handle, mark: mark) { tellWritable(exchange) }
   }
 
   /// Brings the socket's interest and deadline in line with the phase; after every event.

@@ -265,6 +265,17 @@ extension HTTPConnection {
     server.leave(exchange) { refuse(refusal) }
   }
 
+  /// Tells a streaming plugin what the client has taken.
+  func noteSent(_ exchange: Exchange) {
+    guard exchange.answer == .streaming, exchange.unsent > 0 else { return }
+    let queued = min(exchange.unsent, output.count)
+    let taken = exchange.unsent - queued
+    exchange.unsent = queued
+    guard taken > 0 else { return }
+    let mark = server.limits.streamBytes
+    if server.end.gates.release(taken, of: exchange.handle, mark: mark) { tellWritable(exchange) }
+  }
+
   /// Tells the plugin that its stream has room.
   func tellWritable(_ exchange: Exchange) {
     guard let route = exchange.route, let writable = unsafe route.handler.writable else { return }

@@ -37,8 +37,7 @@ extension WebSocketConnection {
     case "subscribe": change(message, from: topics ?? []) { topics, name in topics.insert(name) }
     case "unsubscribe":
       // Who has not chosen gets all; leaving one out of all leaves the rest.
-      let all = server.core.topicNames.filter { server.core.topic($0).map(mayHave) ?? false }
-      change(message, from: topics ?? Set(all)) { topics, name in topics.remove(name) }
+      change(message, from: topics ?? permitted) { topics, name in topics.remove(name) }
     case "auth": authenticate(message)
     default:
       sendError(
@@ -60,6 +59,11 @@ extension WebSocketConnection {
     if topic.isPublic { return true }
     guard let caller else { return false }
     return topic.scope.isEmpty || caller.may(RequiredScope(name: topic.scope))
+  }
+
+  /// All topics this client may have.
+  private var permitted: Set<String> {
+    Set(server.core.topicNames.filter { server.core.topic($0).map(mayHave) ?? false })
   }
 
   private var services: [JSON.Member] {
@@ -112,10 +116,10 @@ extension WebSocketConnection {
       chosen = next
       hasChosen = true
     }
-    guard hasChosen else { return }  // each name got its error
-    topics = chosen
+    if hasChosen { topics = chosen }  // else each name got its error, and nothing has changed
     send([
-      "type": "subscriptions", "topics": .array(chosen.sorted().map(JSON.string)),
+      "type": "subscriptions",
+      "topics": .array((topics ?? permitted).sorted().map(JSON.string)),
       "timestamp": timestamp,
     ])
   }

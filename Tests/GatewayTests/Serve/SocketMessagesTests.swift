@@ -83,6 +83,20 @@ struct SocketMessagesTests {
     )
   }
 
+  @Test func `who has not chosen leaves one topic and keeps the rest`() throws {
+    let scene = try scene()
+    _ = scene.say(auth(#"["admin"]"#))
+    let left = scene.say(#"{"type":"unsubscribe","topics":["news"]}"#)
+    #expect(left.last?["topics"] == ["audit", "jobs"])
+  }
+
+  @Test func `a choice of unknown topics alone is no choice`() throws {
+    let scene = try scene()
+    let answer = scene.say(#"{"type":"subscribe","topics":["nothing"]}"#)
+    #expect(answer.map { $0["code"] } == ["UNKNOWN_TOPIC", nil])
+    #expect(answer.last?["topics"] == ["news"])
+  }
+
   @Test func `a token opens topics, and only those its scopes allow`() throws {
     let scene = try scene()
     let known = scene.say(auth())
