@@ -94,7 +94,7 @@ run: port build secret
 	rm -f "$$pidfile"
 	exit $$status
 
-# The port is free. The gateway shares ports between its own threads, so it would not notice another one of the same user.
+# The port is free: said before the build, which takes its time.
 port:
 	@$(functions)
 	command -v curl >/dev/null || need curl ca-certificates

@@ -47,7 +47,11 @@ enum CheckCommand {
   }
 
   private static func check(_ files: [String], _ settings: Settings) -> Bool {
-    var check = PluginCheck(probe: PluginProbe(), libraries: settings.libraryDirectory)
+    var check = PluginCheck(
+      probe: PluginProbe(),
+      libraries: settings.libraryDirectory,
+      reserved: BuiltIn.reserved
+    )
     var isGood = true
     for file in files {
       switch check.check(file) {

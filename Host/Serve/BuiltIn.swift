@@ -1,5 +1,5 @@
 /// What the host itself answers.
-enum BuiltIn: CaseIterable, Sendable {
+package enum BuiltIn: CaseIterable, Sendable {
   case index
   case health
   case live
@@ -40,7 +40,7 @@ enum BuiltIn: CaseIterable, Sendable {
   }
 
   /// The paths that plugins cannot have, for any method.
-  static var reserved: [(method: String, pattern: PathPattern)] {
+  package static var reserved: [(method: String, pattern: PathPattern)] {
     allCases.flatMap(\.paths).map { path in
       do {
         return ("*", try PathPattern(path))
