@@ -96,10 +96,13 @@ import Synchronization
   }
 
   /// Makes every later claim fail, without ending what `open` began.
-  package func revoke(_ handle: UInt64) {
-    guard let gate = unsafe gate(at: Self.index(of: handle)) else { return }
+  ///
+  /// - Returns: Whether a stream had begun, which the plugin may know before its loop does.
+  package func revoke(_ handle: UInt64) -> Bool {
+    guard let gate = unsafe gate(at: Self.index(of: handle)) else { return false }
     let answered = (handle & 0xFFFF_FFFF) << 8 | Phase.answered.rawValue
-    unsafe gate.pointee.word.store(answered, ordering: .releasing)
+    let word = unsafe gate.pointee.word.exchange(answered, ordering: .acquiringAndReleasing)
+    return word & 0xFF == Phase.streaming.rawValue
   }
 
   private func makeGate() -> UInt32? {

@@ -53,6 +53,8 @@ import Wire
   private var headBegan: Int64 = 0
   private var lastProgress: Int64 = 0
   private var served = 0
+  /// Whether requests wait unread because the client has not taken the answers in front of them.
+  private var isHeldBack = false
   /// What was still read after the last answer, which is bounded.
   private var lingered = 0
   private var hasSaidEnd = false
@@ -68,6 +70,8 @@ import Wire
   static let discardBytes: UInt64 = 64 * 1024
   /// How long a body may take before its rate is looked at, in nanoseconds.
   static let bodyGrace: Int64 = 5_000_000_000
+  /// Bytes of answers that may wait for the client before its next request is looked at.
+  private static let answerBytesAhead = 256 * 1024
 
   init(socket: Socket, peer: [UInt8], server: Server) {
     raw = socket.raw
@@ -146,6 +150,11 @@ import Wire
     while offset < bytes.count {
       switch phase {
       case .head:
+        if answersAreFull {
+          transmit()
+          isHeldBack = answersAreFull
+          guard phase == .head, !isHeldBack else { return offset }
+        }
         if offset > 0 { headBegan = now }  // its time does not count what came in front of it
         let rest = unsafe UnsafeBufferPointer(rebasing: bytes[offset...])
         guard let length = unsafe readHead(rest) else { return offset }
@@ -208,13 +217,20 @@ import Wire
       return peerGone()
     }
     if let exchange { noteSent(exchange) }
-    settle()
+    guard isHeldBack, !answersAreFull else { return settle() }
+    isHeldBack = false
+    resume()
+  }
+
+  private var answersAreFull: Bool {
+    output.count + server.writer.out.count >= Self.answerBytesAhead
   }
 
   /// Brings the socket's interest and deadline in line with the phase; after every event.
   func settle() {
     transmit()
     if let upgrade = pendingUpgrade.take() { return become(upgrade) }
+    if server.listener == nil { drain() }
     guard phase != .closed else { return }
     if phase == .lingering, output.isEmpty, !hasSaidEnd { beginLinger() }
     guard phase != .closed else { return }
@@ -231,7 +247,8 @@ import Wire
 
   private var wantsInput: Bool {
     switch phase {
-    case .head, .collecting, .discarding, .lingering: return true
+    case .head: return !isHeldBack
+    case .collecting, .discarding, .lingering: return true
     case .waiting: return input.count < Self.pipelinedBytes
     case .streaming:
       let isWanted = unconsumed < Self.bodyBytesAhead
@@ -299,7 +316,7 @@ import Wire
     close()
   }
 
-  private func finishCancelled(_ exchange: Exchange) {
+  func finishCancelled(_ exchange: Exchange) {
     server.noteAccess(exchange, peer: peer)
     self.exchange = nil
     server.giveBack(exchange)
@@ -333,12 +350,6 @@ import Wire
     web.open(handshake: upgrade.answer)
   }
 
-  /// Cuts the connection, so that the client sees that its answer is not whole.
-  func cut() {
-    if let exchange { finishCancelled(exchange) }
-    close()
-  }
-
   // MARK: - Deadlines
 
   private func updateDeadline() {
@@ -346,6 +357,7 @@ import Wire
     var at = Int64.max
     switch phase {
     case .head:
+      if isHeldBack { break }
       if input.isEmpty, served > 0 {
         at = now + server.idleNanoseconds
       } else {
@@ -366,6 +378,7 @@ import Wire
     switch phase {
     case .head:
       if input.isEmpty { return close() }
+      if isHeldBack { break }
       if now - headBegan >= server.headNanoseconds { refuseUnread(.headTooSlow) }
     case .collecting, .streaming, .discarding: checkBodyRate()
     case .waiting:
@@ -382,10 +395,5 @@ import Wire
   func drain() {
     exchange?.keepAlive = false
     if phase == .head, input.isEmpty, output.isEmpty { close() }
-  }
-
-  func cancelForDrain() {
-    if let exchange { server.cancel(exchange, reason: .drain) }
-    cut()
   }
 }

@@ -144,10 +144,11 @@ extension Server {
   func cancelPlugin(_ exchange: Exchange, reason: CancelReason) {
     guard let route = exchange.route, exchange.handle != 0 else { return }
     if let call = exchange.call {
-      end.gates.revoke(exchange.handle)
-      call.cancel(reason, hasStarted: exchange.answer == .streaming)
+      // A plugin that has begun to stream may wait for room: the cancel must reach it at once.
+      let hasStarted = end.gates.revoke(exchange.handle) || exchange.answer == .streaming
+      call.cancel(reason, hasStarted: hasStarted)
     } else if exchange.connection?.image == nil, let cancel = unsafe route.handler.cancel {
-      end.gates.revoke(exchange.handle)
+      _ = end.gates.revoke(exchange.handle)
       unsafe cancel(
         route.user,
         exchange.inlineState,

@@ -286,4 +286,15 @@ extension HTTPConnection {
       unsafe writable(route.user, exchange.inlineState, gw_request(v: exchange.handle))
     }
   }
+
+  /// Cuts the connection, so that the client sees that its answer is not whole.
+  func cut() {
+    if let exchange { finishCancelled(exchange) }
+    close()
+  }
+
+  func cancelForDrain() {
+    if let exchange { server.cancel(exchange, reason: .drain) }
+    cut()
+  }
 }

@@ -146,7 +146,7 @@ def test_the_log_in_text_has_one_line_a_request(gateway, fields):
         assert len(lines) == 1
         assert re.fullmatch(
             r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ access GET /v1/edge/text/3 200 bytes=3 us=\d+ "
-            rf'id=text-line-{number} peer=127\.0\.0\.1 subject="alice"', lines[0])
+            rf'id=text-line-{number} trace=[0-9a-f]{{32}} peer=127\.0\.0\.1 subject="alice"', lines[0])
 
 
 def test_refused_requests_are_logged_too(gateway):

@@ -82,6 +82,21 @@ def test_a_sane_request_id_is_taken_over(gateway, sent):
     gateway.log.find(rf"id={re.escape(sent)} ")
 
 
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@pytest.mark.parametrize("sent,is_taken", [
+    (f"00-{TRACE}-00f067aa0ba902b7-01", True), (f"cc-{TRACE}-00f067aa0ba902b7-01-more", True), ("", False),
+    (f"00-{'0' * 32}-00f067aa0ba902b7-01", False), (f"00-{TRACE.upper()}-00f067aa0ba902b7-01", False),
+    (f"ff-{TRACE}-00f067aa0ba902b7-01", False), (f"00-{TRACE}-{'0' * 16}-01", False), (f"00-{TRACE}", False)])
+def test_a_trace_goes_on_or_begins(gateway, fields, sent, is_taken):
+    answer = gateway.get("/v1/edge/seen/x", {**fields, "traceparent": sent})
+    facts = dict(line.split("=", 1) for line in answer.body.decode().splitlines())
+    trace = bytes.fromhex(facts["trace_id"]).decode()
+    assert (trace == TRACE) == is_taken and re.fullmatch("[0-9a-f]{32}", trace) and set(trace) != {"0"}
+    gateway.log.find(rf"id={answer.get('X-Request-ID')} trace={trace} ")
+
+
 @pytest.mark.parametrize("sent", ["", "x" * 129, "a b", 'a"b', "<a>", "a\tb", "\u00e9", "a,b", "a/b"])
 def test_another_request_id_is_replaced(gateway, sent):
     with gateway.client() as client:

@@ -37,6 +37,7 @@ static gw_status seen(void *user, const gw_request_v1 *request, void **state) {
   at = put(out, at, room, "scopes", request->scopes);
   at = put(out, at, room, "tier", request->tier);
   at = put(out, at, room, "request_id", request->request_id);
+  at = put(out, at, room, "trace_id", request->trace_id);
   at = put(out, at, room, "peer", request->peer);
   at = put(out, at, room, "body", request->body);
   for (size_t i = 0; i < request->parameter_count; i++)

@@ -120,7 +120,8 @@ struct AnswerGatesTests {
 
   @Test func `a revoked request takes no answer, and is still closed once`() throws {
     let (gates, handle) = try streaming()
-    gates.revoke(handle)
+    #expect(gates.revoke(handle), "a stream had begun")
+    #expect(!gates.revoke(handle))
     #expect(gates.admit(1, to: handle, owner: owner, mark: 10) == GW_E_GONE)
     #expect(gates.claim(handle, owner: owner, from: .streaming, to: .answered) == GW_E_GONE)
     #expect(gates.claim(handle, owner: owner, from: .open, to: .answered) == GW_E_GONE)
