@@ -76,6 +76,11 @@ def test_a_port_that_is_taken_is_named(place):
     assert "in use" in ended.stderr.lower()
 
 
+def test_a_second_gateway_on_the_same_port_is_refused(gateway, place):
+    ended = run_gateway("serve", **{**place, "PORT": gateway.port})
+    assert ended.returncode == 1 and "PORT" in ended.stderr and "in use" in ended.stderr
+
+
 def test_an_address_that_is_not_ours_is_named(place):
     ended = run_gateway("serve", **{**place, "HOST": "192.0.2.1"})
     assert ended.returncode == 1 and "HOST" in ended.stderr and "192.0.2.1" in ended.stderr
