@@ -32,7 +32,7 @@ extension HTTPConnection {
       server.writer.plain(
         exchange,
         status: 200,
-        type: "application/json",
+        type: ResponseWriter.json,
         OpenAPI.document(server.currentRoutes().pluginRoutes).bytes,
         gzip: server.gzip
       )
@@ -74,7 +74,7 @@ extension HTTPConnection {
     server.writer.plain(
       exchange,
       status: server.health.status,
-      type: "application/json",
+      type: ResponseWriter.json,
       server.health.bytes
     )
   }
@@ -83,7 +83,7 @@ extension HTTPConnection {
     server.writer.plain(
       exchange,
       status: isGood ? 200 : 503,
-      type: "application/json",
+      type: ResponseWriter.json,
       Array(#"{"status":"\#(isGood ? good : bad)"}"#.utf8)
     )
   }

@@ -230,7 +230,7 @@ import Wire
   func settle() {
     transmit()
     if let upgrade = pendingUpgrade.take() { return become(upgrade) }
-    if server.listener == nil { drain() }
+    if server.isDraining { drain() }
     guard phase != .closed else { return }
     if phase == .lingering, output.isEmpty, !hasSaidEnd { beginLinger() }
     guard phase != .closed else { return }

@@ -13,6 +13,9 @@ struct RenderedFields: Sendable {
   /// An entity tag names the bytes as they are; other bytes would need another (RFC 9110 §8.8.3.3).
   var hasEntityTag = false
 
+  /// Whether there are no fields at all.
+  var isEmpty: Bool { lines.isEmpty }
+
   init() {}
 
   /// Renders `fields`; the HTTP interface has checked names and values.

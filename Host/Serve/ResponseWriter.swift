@@ -21,7 +21,10 @@ struct ResponseWriter {
   /// Whether `uncompressed` may be used; whoever sets it looks there.
   var mayLeaveUncompressed = false
   private var body: [UInt8] = []
+  /// The fields of every answer.
   private var common: [UInt8] = []
+  /// The start of the usual answer, 200 with JSON, up to the request id.
+  private var usual: [UInt8] = []
   private var stamp: [UInt8] = []
   private var nextSecond = Int64.min
   /// Seconds since 1970, as of the last `refresh`.
@@ -34,6 +37,7 @@ struct ResponseWriter {
     Referrer-Policy: no-referrer\r
 
     """
+  static let json: StaticString = "application/json"
   private static let policy: StaticString =
     "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
   /// Bodies up to this size are compressed on the loop; larger ones would keep it for too long.
@@ -60,6 +64,11 @@ struct ResponseWriter {
     common += "\r\n".utf8
     common += Self.security.utf8
     if corsVaries { common += "Vary: Origin\r\n".utf8 }
+    usual.removeAll(keepingCapacity: true)
+    Self.appendStatus(200, to: &usual)
+    usual += common
+    Self.append(Self.policy, to: &usual)
+    usual += "Content-Type: \(Self.json)\r\nCache-Control: no-store\r\nX-Request-ID: ".utf8
   }
 
   // MARK: - Whole answers
@@ -83,7 +92,7 @@ struct ResponseWriter {
     Self.append(#","message":"#, to: &body)
     JSON.writeString(utf8: unsafe message.bindMemory(to: UInt8.self).span, to: &body)
     appendEnvelopeEnd(exchange)
-    finish(exchange, status: status, type: "application/json", fields: fields, gzip: gzip)
+    finish(exchange, status: status, type: Self.json, fields: fields, gzip: gzip)
   }
 
   /// An error in the envelope, or as problem+json (RFC 9457).
@@ -111,7 +120,7 @@ struct ResponseWriter {
       body += failure.details
     }
     appendEnvelopeEnd(exchange)
-    finish(exchange, status: failure.status, type: "application/json", fields: fields, gzip: nil)
+    finish(exchange, status: failure.status, type: Self.json, fields: fields, gzip: nil)
   }
 
   /// Any other whole answer of the host's own.
@@ -229,8 +238,7 @@ struct ResponseWriter {
     encoded: [UInt8]?,
     varies: Bool
   ) {
-    appendStatus(status)
-    appendFields(exchange, type: type, fields: fields)
+    appendStart(exchange, status: status, type: type, fields: fields)
     if varies { Self.append("Vary: Accept-Encoding\r\n", to: &out) }
     if encoded != nil { Self.append("Content-Encoding: gzip\r\n", to: &out) }
     let hasBody = status != 204 && status != 304 && status >= 200
@@ -252,8 +260,7 @@ struct ResponseWriter {
     length: UInt64
   ) {
     exchange.status = status
-    appendStatus(status)
-    appendFields(exchange, type: "application/octet-stream", fields: fields)
+    appendStart(exchange, status: status, type: "application/octet-stream", fields: fields)
     if length != .max {
       Self.append("Content-Length: ", to: &out)
       ASCII.writeDecimal(length, to: &out)
@@ -264,33 +271,28 @@ struct ResponseWriter {
     Self.append("\r\n", to: &out)
   }
 
-  private mutating func appendStatus(_ status: UInt16) {
-    if status == 200 {
-      Self.append("HTTP/1.1 200 OK\r\n", to: &out)
-      return
-    }
-    Self.append("HTTP/1.1 ", to: &out)
-    ASCII.writeDecimal(UInt64(status), to: &out)
-    out.append(UInt8(ascii: " "))
-    Self.append(reasonPhrase(of: status), to: &out)
-    Self.append("\r\n", to: &out)
-  }
-
-  private mutating func appendFields(
+  /// Status line and fields, without those that say how the body is framed and encoded.
+  private mutating func appendStart(
     _ exchange: Exchange,
+    status: UInt16,
     type: StaticString,
     fields: borrowing RenderedFields
   ) {
-    out += common
-    if !fields.hasSecurityPolicy { Self.append(Self.policy, to: &out) }
-    if !fields.hasContentType, exchange.status != 204, exchange.status != 304 {
-      Self.append("Content-Type: ", to: &out)
-      Self.append(type, to: &out)
-      Self.append("\r\n", to: &out)
+    if status == 200, unsafe type.utf8Start == Self.json.utf8Start, fields.isEmpty {
+      out += usual
+    } else {
+      Self.appendStatus(status, to: &out)
+      out += common
+      if !fields.hasSecurityPolicy { Self.append(Self.policy, to: &out) }
+      if !fields.hasContentType, status != 204, status != 304 {
+        Self.append("Content-Type: ", to: &out)
+        Self.append(type, to: &out)
+        Self.append("\r\n", to: &out)
+      }
+      if !fields.hasCacheControl { Self.append("Cache-Control: no-store\r\n", to: &out) }
+      out += fields.lines
+      Self.append("X-Request-ID: ", to: &out)
     }
-    if !fields.hasCacheControl { Self.append("Cache-Control: no-store\r\n", to: &out) }
-    if !fields.lines.isEmpty { out += fields.lines }
-    Self.append("X-Request-ID: ", to: &out)
     out += exchange.requestID
     Self.append("\r\n", to: &out)
     if !exchange.lines.isEmpty { out += exchange.lines }
@@ -299,6 +301,14 @@ struct ResponseWriter {
     } else if exchange.isHTTP10 {
       Self.append("Connection: keep-alive\r\n", to: &out)
     }
+  }
+
+  private static func appendStatus(_ status: UInt16, to output: inout [UInt8]) {
+    append("HTTP/1.1 ", to: &output)
+    ASCII.writeDecimal(UInt64(status), to: &output)
+    output.append(UInt8(ascii: " "))
+    append(reasonPhrase(of: status), to: &output)
+    append("\r\n", to: &output)
   }
 
   @inline(__always)

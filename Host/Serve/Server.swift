@@ -28,6 +28,8 @@ import Wire
   let inlineNanoseconds, idleNanoseconds, headNanoseconds, stallNanoseconds: Int64
   private let answerNanoseconds: Int64
   private(set) var listener: Listener?
+  /// Whether connections end with the request at hand.
+  private(set) var isDraining = false
   private var routes: RouteTable
   private var routesVersion: UInt64
   private var spareExchanges: [Exchange] = []
@@ -199,6 +201,7 @@ import Wire
 
   /// Stops accepting, closes what is idle, and lets the rest finish.
   func drain() {
+    isDraining = true
     listener?.close()
     listener = nil
     for slot in 0..<loop.slotCount {
