@@ -63,7 +63,7 @@ import Synchronization
     }
     self.poller = poller
     remote = Remote(bell: bell)
-    now = linux_monotonic()
+    now = MonotonicClock.now
     unsafe scratch = .allocate(byteCount: Self.scratchBytes, alignment: 64)
   }
 
@@ -113,9 +113,6 @@ import Synchronization
     sources.setDeadline(source, at: time)
   }
 
-  /// Forgets the deadline of `source`.
-  package func clearDeadline(_ source: Source) { sources.setDeadline(source, at: .max) }
-
   /// One more than the highest slot in use so far.
   package var slotCount: Int { sources.slotCount }
 
@@ -142,7 +139,7 @@ import Synchronization
       guard count >= 0 || count == -EINTR else {
         throw SystemError(call: "epoll_wait", code: -count)
       }
-      now = linux_monotonic()
+      now = MonotonicClock.now
       for index in 0..<Int(max(count, 0)) { dispatch(ready[index]) }
       while let source = sources.popExpired(now: now) { source.expired() }
       afterTick?()
@@ -163,7 +160,7 @@ import Synchronization
   /// Milliseconds until the next deadline, rounded up so that the loop does not wake just before it.
   private func waitTime() -> CInt {
     guard let next = sources.nextDeadline else { return -1 }
-    let left = next - linux_monotonic()
+    let left = next - MonotonicClock.now
     return left <= 0 ? 0 : CInt(clamping: (left + 999_999) / 1_000_000)
   }
 }

@@ -18,7 +18,7 @@ enum CheckCommand {
   static func run(_ arguments: ArraySlice<String>, environment: [String: String]) -> Int32 {
     if let option = arguments.first(where: { $0.hasPrefix("-") }) {
       guard option == "--help" || option == "-h" else {
-        warn("\(option.debugDescription): there is no such option\n\(usage)")
+        StandardError.write("\(option.debugDescription): there is no such option\n\(usage)")
         return 2
       }
       print(usage)
@@ -77,9 +77,5 @@ enum CheckCommand {
       print("\(directory): error: the plugins directory cannot be read: \(error); set PLUGINS_DIR")
       return nil
     }
-  }
-
-  private static func warn(_ text: String) {
-    try? Directory.writeAll(STDERR_FILENO, Array("\(text)\n".utf8)[...])
   }
 }

@@ -23,7 +23,7 @@ enum PluginCommand {
       print(usage)
       return 0
     default:
-      warn(usage)
+      StandardError.write(usage)
       return 2
     }
   }
@@ -37,7 +37,7 @@ enum PluginCommand {
       print(asJSON ? plugins.text : table(plugins.asArray ?? []))
       return 0
     } catch {
-      warn(error.description)
+      StandardError.write(error.description)
       return 1
     }
   }
@@ -64,9 +64,5 @@ enum PluginCommand {
       lines.insert(contentsOf: details.map { "  \($0)" }, at: index + 2)
     }
     return lines.joined(separator: "\n")
-  }
-
-  private static func warn(_ text: String) {
-    try? Directory.writeAll(STDERR_FILENO, Array("\(text)\n".utf8)[...])
   }
 }

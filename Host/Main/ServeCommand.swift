@@ -45,8 +45,5 @@ enum ServeCommand {
     }
   }
 
-  private static func report(_ message: String) {
-    let line = Array("gateway: \(message)\n".utf8)
-    _ = unsafe line.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
-  }
+  private static func report(_ message: String) { StandardError.write("gateway: \(message)") }
 }

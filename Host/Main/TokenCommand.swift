@@ -130,11 +130,7 @@ enum TokenCommand {
 
   private static func now() -> Int64 { Int64(time(nil)) }
 
-  private static func report(_ text: String) {
-    let bytes = Array("gateway token: \(text)\n".utf8)
-    // Not through stderr, a global that Swift 6 cannot share. The array lives for the call.
-    _ = unsafe write(STDERR_FILENO, bytes, bytes.count)
-  }
+  private static func report(_ text: String) { StandardError.write("gateway token: \(text)") }
 }
 
 // MARK: - What the commands read

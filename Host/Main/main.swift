@@ -21,6 +21,6 @@ case "token": exit(TokenCommand.run(rest, environment: environment))
 case "version", "--version": print("gateway \(Version.text)")
 case nil, "help", "--help", "-h": print(usage)
 case let verb?:
-  print("\(verb.debugDescription): there is no such verb\n\(usage)")
+  StandardError.write("\(verb.debugDescription): there is no such verb\n\(usage)")
   exit(2)
 }

@@ -132,23 +132,3 @@ package final class TimerThread: Sendable {
     }
   }
 }
-
-/// The clock of deadlines: never set back, shared by host and plugins.
-package enum MonotonicClock {
-  /// Nanoseconds since an arbitrary start.
-  package static var now: Int64 {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-  }
-}
-
-extension Duration {
-  /// The whole nanoseconds, at most `Int64.max`.
-  package var nanoseconds: Int64 {
-    let (seconds, attoseconds) = components
-    let (product, overflows) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-    return overflows
-      ? .max : product.addingReportingOverflow(attoseconds / 1_000_000_000).partialValue
-  }
-}

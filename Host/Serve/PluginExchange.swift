@@ -1,5 +1,4 @@
 import CGatewayPlugin
-import CLinux
 import Glibc
 import Synchronization
 import Wire
@@ -121,9 +120,9 @@ extension HTTPConnection {
   ) {
     server.inlineHandle = exchange.handle
     isCallingInline = true
-    let began = linux_monotonic()
+    let began = MonotonicClock.now
     let status = unsafe call(&exchange.inlineState)
-    let took = linux_monotonic() - began
+    let took = MonotonicClock.now - began
     isCallingInline = false
     server.inlineHandle = 0
     if took > server.inlineNanoseconds { server.noteOverrun(route, nanoseconds: took) }

@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 import Synchronization
 import Wire
@@ -34,7 +33,7 @@ extension HTTPConnection {
     // One copy: a call on the server's own head would copy it each time.
     let head = server.head
     let isStopping = server.core.isDraining.load(ordering: .relaxed)
-    exchange.began = server.accessLog == nil ? now : linux_monotonic()
+    exchange.began = server.accessLog == nil ? now : MonotonicClock.now
     exchange.isHead = head.method == .head
     exchange.isHTTP10 = head.minorVersion == 0
     exchange.keepAlive = head.keepAlive && !isStopping

@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 import Synchronization
 import Wire
@@ -155,7 +154,7 @@ import Wire
         path: exchange.path,
         status: exchange.status,
         bodyBytes: exchange.bodyBytes,
-        nanoseconds: linux_monotonic() - exchange.began,
+        nanoseconds: MonotonicClock.now - exchange.began,
         peer: peer,
         subject: exchange.subject
       )

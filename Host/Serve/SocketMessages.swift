@@ -81,29 +81,7 @@ extension WebSocketConnection {
     }
     var chosen = present
     var hasChosen = false
-    for name in names.compactMap({ $0 }) {
-      guard let topic = server.core.topic(name) else {
-        sendError(
-          "UNKNOWN_TOPIC",
-          "There is no such topic",
-          [
-            JSON.Member(name: "topic", value: .string(String(name.prefix(64)))),
-            JSON.Member(
-              name: "topics",
-              value: .array(server.core.topicNames.map(JSON.string))
-            ),
-          ]
-        )
-        continue
-      }
-      guard mayHave(topic) else {
-        sendError(
-          "FORBIDDEN_TOPIC",
-          caller == nil ? "Authenticate first" : "The credential lacks the scope \(topic.scope)",
-          [JSON.Member(name: "topic", value: .string(name))]
-        )
-        continue
-      }
+    for name in names.compactMap({ $0 }) where mayChoose(name) {
       var next = chosen
       apply(&next, name)
       guard next.count <= server.limits.topicsPerConnection else {
@@ -122,6 +100,30 @@ extension WebSocketConnection {
       "topics": .array((topics ?? permitted).sorted().map(JSON.string)),
       "timestamp": timestamp,
     ])
+  }
+
+  /// Whether this client may have the topic; sends why not.
+  private func mayChoose(_ name: String) -> Bool {
+    guard let topic = server.core.topic(name) else {
+      sendError(
+        "UNKNOWN_TOPIC",
+        "There is no such topic",
+        [
+          JSON.Member(name: "topic", value: .string(String(name.prefix(64)))),
+          JSON.Member(name: "topics", value: .array(server.core.topicNames.map(JSON.string))),
+        ]
+      )
+      return false
+    }
+    guard mayHave(topic) else {
+      sendError(
+        "FORBIDDEN_TOPIC",
+        caller == nil ? "Authenticate first" : "The credential lacks the scope \(topic.scope)",
+        [JSON.Member(name: "topic", value: .string(name))]
+      )
+      return false
+    }
+    return true
   }
 
   private func authenticate(_ message: JSON) {

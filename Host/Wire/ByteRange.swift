@@ -39,18 +39,6 @@ public enum ByteRange: Equatable, Sendable {
     }
   }
 
-  /// The value of `Content-Range`, or `nil` when the answer has none.
-  ///
-  /// - Parameter length: Bytes of the whole body.
-  /// - Returns: For example `bytes 0-99/1234`.
-  public func contentRange(length: Int64) -> String? {
-    switch self {
-    case .whole: nil
-    case .partial(let range): "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(length)"
-    case .unsatisfiable: "bytes */\(length)"
-    }
-  }
-
   /// A number of digits; `nil` when there is none.
   ///
   /// Beyond 63 bits it stays at the largest value, which no body reaches.

@@ -93,13 +93,4 @@ extension FrameHeader {
   func mask(at position: Int) -> UInt8 {
     UInt8(truncatingIfNeeded: maskingKey &>> UInt32(truncatingIfNeeded: 24 &- position &* 8))
   }
-
-  /// Removes the mask from `bytes[range]`, of which the first byte is payload byte `position`.
-  package func unmask(_ bytes: inout [UInt8], _ range: Range<Int>, position: Int = 0) {
-    var position = position
-    for index in range {
-      bytes[index] ^= mask(at: position & 3)
-      position &+= 1
-    }
-  }
 }

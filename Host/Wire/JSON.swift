@@ -90,9 +90,6 @@ public enum JSON: Sendable, Equatable {
     guard case .object(let members) = self else { return nil }
     return members
   }
-
-  /// Whether this is the literal `null`.
-  public var isNull: Bool { self == .null }
 }
 
 extension JSON: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral,

@@ -26,10 +26,4 @@ struct ByteRangeTests {
     #expect(try Self.parse("bytes=0-", length: 0) == .unsatisfiable)
     #expect(try Self.parse("bytes=-1", length: 0) == .unsatisfiable)
   }
-
-  @Test func `writes Content-Range`() {
-    #expect(ByteRange.partial(0..<100).contentRange(length: 1234) == "bytes 0-99/1234")
-    #expect(ByteRange.unsatisfiable.contentRange(length: 1234) == "bytes */1234")
-    #expect(ByteRange.whole.contentRange(length: 1234) == nil)
-  }
 }

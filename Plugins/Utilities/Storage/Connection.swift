@@ -133,9 +133,6 @@ package enum SQLValue: Sendable, Equatable {
     return found
   }
 
-  /// The rowid of the last insert.
-  package mutating func lastRowID() -> Int64 { unsafe sqlite3_last_insert_rowid(handle) }
-
   /// Runs `body` between BEGIN IMMEDIATE and COMMIT; an error of it rolls everything back.
   package mutating func transaction<Value>(
     _ body: (inout Connection) throws(StorageError) -> Value

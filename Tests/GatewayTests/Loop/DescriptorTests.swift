@@ -30,16 +30,6 @@ struct DescriptorTests {
     #expect(isClosed(ends.read))
   }
 
-  @Test func `stay open when surrendered`() throws {
-    let ends = try pipe()
-    defer { close(ends.read) }
-    let owner = Descriptor(adopting: ends.write)
-    let raw = owner.surrender()
-    #expect(!isClosed(ends.read))
-    close(raw)
-    #expect(isClosed(ends.read))
-  }
-
   @Test func `a call goes on after signals and reports other errors by name`() throws {
     var results: [CInt] = [-EINTR, -EINTR, 5]
     #expect(try retrying("read") { results.removeFirst() } == 5)
