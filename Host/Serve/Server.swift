@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Synchronization
 import Wire
@@ -194,6 +195,11 @@ import Wire
       return nil
     }
     return exchange
+  }
+
+  /// The request id behind a handle, `nil` when the request has ended.
+  func requestID(of handle: UInt64) -> String? {
+    exchange(handle).map { String(decoding: $0.requestID, as: UTF8.self) }
   }
 
   // MARK: - Stopping

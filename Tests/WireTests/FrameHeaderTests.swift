@@ -28,11 +28,6 @@ struct FrameHeaderTests {
     #expect(long.opcode == .binary)
   }
 
-  @Test func `gives the key in the order of its bytes`() throws {
-    let header = try #require(try FrameHeader.parse(Self.wholeFrame.span, limit: 5)).header
-    #expect((0..<4).map { header.mask(at: $0) } == [1, 2, 3, 4])
-  }
-
   struct Refusal: CustomTestStringConvertible {
     let testDescription: String
     let bytes: [UInt8]
