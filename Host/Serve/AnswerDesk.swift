@@ -36,8 +36,7 @@ package final class AnswerDesk: AnswerSink {
             status: status,
             message: words,
             data: value,
-            fields: rendered,
-            gzip: server.gzip
+            fields: rendered
           )
         }
         return
@@ -52,8 +51,7 @@ package final class AnswerDesk: AnswerSink {
                 status: status,
                 message: words,
                 data: value,
-                fields: rendered,
-                gzip: server.gzip
+                fields: rendered
               )
             }
           }
@@ -108,8 +106,7 @@ package final class AnswerDesk: AnswerSink {
             exchange,
             status: status,
             content: content,
-            fields: rendered,
-            gzip: server.gzip
+            fields: rendered
           )
         }
         return
@@ -122,8 +119,7 @@ package final class AnswerDesk: AnswerSink {
               exchange,
               status: status,
               content: content,
-              fields: rendered,
-              gzip: server.gzip
+              fields: rendered
             )
           }
         }

@@ -25,16 +25,14 @@ extension HTTPConnection {
         exchange,
         status: 200,
         type: "text/plain; version=0.0.4; charset=utf-8",
-        server.core.renderMetrics(server.desk.traffic),
-        gzip: server.gzip
+        server.core.renderMetrics(server.desk.traffic)
       )
     case .openAPI:
       server.writer.plain(
         exchange,
         status: 200,
         type: ResponseWriter.json,
-        OpenAPI.document(server.currentRoutes().pluginRoutes).bytes,
-        gzip: server.gzip
+        OpenAPI.document(server.currentRoutes().pluginRoutes).bytes
       )
     case .webSocket:
       unsafe upgrade(exchange, bytes, caller)
@@ -63,8 +61,7 @@ extension HTTPConnection {
         status: 200,
         message: UnsafeRawBufferPointer(start: nil, count: 0),
         data: data,
-        fields: RenderedFields(),
-        gzip: server.gzip
+        fields: RenderedFields()
       )
     }
   }

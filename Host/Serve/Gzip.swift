@@ -6,8 +6,8 @@ import CZlib
 @safe final class Gzip {
   private let stream: UnsafeMutablePointer<z_stream>
 
-  /// Bodies below this many bytes are sent as they are: the head would outweigh the gain.
-  static let minBytes = 1000
+  /// Bodies up to this many bytes are sent as they are: the head would outweigh the gain.
+  static let plainBytes = 1000
 
   /// - Parameter level: 1 (fast) to 9 (small).
   init?(level: CInt = 4) {

@@ -30,6 +30,8 @@ struct ResponseWriter {
   /// Seconds since 1970, as of the last `refresh`.
   private(set) var unixTime: Int64 = 0
   private let corsVaries: Bool
+  /// Made when the first body is worth it.
+  private lazy var gzip = Gzip()
 
   private static let security = """
     X-Content-Type-Options: nosniff\r
@@ -79,8 +81,7 @@ struct ResponseWriter {
     status: UInt16,
     message: UnsafeRawBufferPointer,
     data: UnsafeRawBufferPointer,
-    fields: borrowing RenderedFields,
-    gzip: Gzip?
+    fields: borrowing RenderedFields
   ) {
     body.removeAll(keepingCapacity: true)
     Self.append(#"{"success":true,"data":"#, to: &body)
@@ -92,7 +93,7 @@ struct ResponseWriter {
     Self.append(#","message":"#, to: &body)
     JSON.writeString(utf8: unsafe message.bindMemory(to: UInt8.self).span, to: &body)
     appendEnvelopeEnd(exchange)
-    finish(exchange, status: status, type: Self.json, fields: fields, gzip: gzip)
+    finish(exchange, status: status, type: Self.json, fields: fields, mayCompress: true)
   }
 
   /// An error in the envelope, or as problem+json (RFC 9457).
@@ -107,7 +108,7 @@ struct ResponseWriter {
         status: failure.status,
         type: "application/problem+json",
         fields: fields,
-        gzip: nil
+        mayCompress: true
       )
       return
     }
@@ -120,7 +121,7 @@ struct ResponseWriter {
       body += failure.details
     }
     appendEnvelopeEnd(exchange)
-    finish(exchange, status: failure.status, type: Self.json, fields: fields, gzip: nil)
+    finish(exchange, status: failure.status, type: Self.json, fields: fields, mayCompress: true)
   }
 
   /// Any other whole answer of the host's own.
@@ -129,12 +130,11 @@ struct ResponseWriter {
     status: UInt16,
     type: StaticString,
     _ content: [UInt8],
-    fields: borrowing RenderedFields = RenderedFields(),
-    gzip: Gzip? = nil
+    fields: borrowing RenderedFields = RenderedFields()
   ) {
     body.removeAll(keepingCapacity: true)
     body += content
-    finish(exchange, status: status, type: type, fields: fields, gzip: gzip)
+    finish(exchange, status: status, type: type, fields: fields, mayCompress: true)
   }
 
   /// A plugin's own answer; its content type stands in `fields` or is bytes.
@@ -142,8 +142,7 @@ struct ResponseWriter {
     _ exchange: Exchange,
     status: UInt16,
     content: UnsafeRawBufferPointer,
-    fields: borrowing RenderedFields,
-    gzip: Gzip?
+    fields: borrowing RenderedFields
   ) {
     body.removeAll(keepingCapacity: true)
     unsafe body.append(contentsOf: content)
@@ -153,7 +152,7 @@ struct ResponseWriter {
       type: "application/octet-stream",
       fields: fields,
       // A part's Content-Range counts the bytes of the plain form (RFC 9110 §14.4).
-      gzip: fields.isCompressible && !fields.hasEntityTag && status != 206 ? gzip : nil
+      mayCompress: fields.isCompressible && !fields.hasEntityTag && status != 206
     )
   }
 
@@ -189,17 +188,17 @@ struct ResponseWriter {
     status: UInt16,
     type: StaticString,
     fields: borrowing RenderedFields,
-    gzip: Gzip?
+    mayCompress: Bool
   ) {
     exchange.status = status
     exchange.bodyBytes = body.count
     var encoded: [UInt8]?
-    let isCandidate = gzip != nil && exchange.acceptsGzip && !fields.hasContentEncoding
+    let isCandidate = mayCompress && exchange.acceptsGzip && !fields.hasContentEncoding
     if isCandidate, mayLeaveUncompressed, body.count > Self.inlineGzipBytes {
       uncompressed = Uncompressed(status: status, type: type, fields: copy fields, body: body)
       return
     }
-    if let gzip, isCandidate, body.count >= Gzip.minBytes {
+    if isCandidate, body.count > Gzip.plainBytes, let gzip {
       var compressed: [UInt8] = []
       let isSmaller = unsafe body.withUnsafeBytes { unsafe gzip.compress($0, to: &compressed) }
       if isSmaller { encoded = compressed }
@@ -210,7 +209,7 @@ struct ResponseWriter {
       type: type,
       fields: fields,
       encoded: encoded,
-      varies: gzip != nil
+      varies: mayCompress && body.count > Gzip.plainBytes
     )
   }
 

@@ -19,7 +19,6 @@ import Wire
   let accessLog: AccessLog?
   let traffic: Traffic
   let cors: CORSPolicy
-  lazy var gzip: Gzip? = Gzip()
   var hub = SocketHub()
   var health = HealthBody()
   /// The request whose inline handler runs right now; 0 for none.

@@ -67,7 +67,7 @@ import Wire
 
   package override func ready(_ events: UInt32) {
     if events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 { return close() }
-    if events & EPOLLIN.rawValue != 0 { readable() }
+    if events & EPOLLIN.rawValue != 0, !endIfRevoked() { readable() }
     settle()
   }
 
@@ -139,6 +139,8 @@ import Wire
     if let end = caller?.identity.expiresAt, server.writer.unixTime > end + TokenClaims.skew {
       sendError("AUTHENTICATION_REQUIRED", "The token has expired; connect again with a new one.")
       sendClose(1008, "token expired")
+    } else if endIfRevoked() {
+      // The close frame is on its way.
     } else if now - lastHeard >= 2 * server.limits.pingTime.nanoseconds {
       return close()
     } else if !hasPinged, now - lastHeard >= server.limits.pingTime.nanoseconds {
@@ -146,6 +148,18 @@ import Wire
       send(.ping, [])
     }
     settle()
+  }
+
+  /// Ends a connection whose token was revoked: it must not outlive what opened it.
+  ///
+  /// - Returns: Whether it did.
+  private func endIfRevoked() -> Bool {
+    guard !isClosing, let tokenID = caller?.identity.tokenID,
+      server.core.authenticator.revocations.isRevoked(tokenID)
+    else { return false }
+    sendError("AUTHENTICATION_REQUIRED", AuthenticationError.revoked.message)
+    sendClose(1008, "token revoked")
+    return true
   }
 
   // MARK: - Output
@@ -167,6 +181,7 @@ import Wire
 
   /// Queues an event and numbers it; sent at once.
   func sendEvent(_ topic: String, stamp: String, members: [UInt8]) {
+    guard !endIfRevoked() else { return settle() }
     sequence += 1
     var message = Array(
       #"{"type":"\#(topic)","sequence":\#(sequence),"timestamp":"\#(stamp)""#.utf8

@@ -396,6 +396,26 @@ def test_a_revoked_token_opens_no_socket(gateway):
     eventually(is_refused)
 
 
+def test_an_open_socket_ends_once_its_token_is_revoked(gateway):
+    token = make_token()
+    with library(gateway, token) as socket:
+        receive(socket)
+        assert gateway.run("token", "revoke", token).returncode == 0
+
+        def has_ended():
+            try:
+                socket.send('{"type":"ping"}')
+                return receive(socket)["type"] == "error"
+            except ConnectionClosed:
+                return True
+
+        eventually(has_ended)
+        with pytest.raises(ConnectionClosed) as ended:
+            while True:
+                receive(socket)
+        assert ended.value.rcvd.code == 1008
+
+
 def test_topics_beyond_the_limit_are_refused(small):
     with RawSocket(small.port, bearer(make_token())) as socket:
         assert socket.ask(type="subscribe", topics=["edge.own"])["topics"] == ["edge.own"]
