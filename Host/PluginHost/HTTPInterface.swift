@@ -99,7 +99,9 @@ enum HTTPInterface {
     @convention(c) (
       gw_context, gw_request, UInt16, UnsafePointer<gw_field>?, Int, UInt64
     ) -> gw_status = { context, request, status, fields, count, length in
-      guard (200...599).contains(status), let fields = unsafe AnswerFields.checked(fields, count)
+      // A stream is a body, which these three do not have (RFC 9110 §15.3.5, §15.3.6, §15.4.5).
+      guard (200...599).contains(status), status != 204, status != 205, status != 304,
+        let fields = unsafe AnswerFields.checked(fields, count)
       else { return GW_E_ARGUMENT }
       return ContextTable.with(context, gone: GW_E_GONE) { instance in
         unsafe instance.host.sink.start(

@@ -29,6 +29,7 @@ import CZlib
       return false
     }
     let bound = unsafe Int(deflateBound(stream, UInt(body.count)))
+    guard bound <= Int(UInt32.max) else { return false }  // zlib counts in 32 bits
     var isWhole = false
     let compressed = unsafe [UInt8](unsafeUninitializedCapacity: bound) { room, count in
       unsafe stream.pointee.next_in = UnsafeMutablePointer(

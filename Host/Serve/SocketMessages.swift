@@ -79,6 +79,13 @@ extension WebSocketConnection {
     guard let names, !names.isEmpty, names.allSatisfy({ $0 != nil }) else {
       return sendError("VALIDATION_ERROR", "topics must be a list of names, not empty")
     }
+    // Each name may get an error message of its own, which is much for a name of one letter.
+    guard names.count <= server.limits.topicsPerConnection else {
+      return sendError(
+        "LIMIT_EXCEEDED",
+        "A message may name at most \(server.limits.topicsPerConnection) topics; name fewer"
+      )
+    }
     var chosen = present
     var hasChosen = false
     for name in names.compactMap({ $0 }) where mayChoose(name) {

@@ -80,6 +80,21 @@ def test_a_long_answer_under_way_is_finished(start, edge):
     assert gateway.wait() == 0
 
 
+def test_a_connection_whose_answer_is_being_taken_ends_behind_it(start, edge):
+    gateway = start([edge])
+    token = bearer(make_token())
+    with gateway.client(receive_buffer=4096) as client:
+        client.send(request_bytes("GET", "/v1/edge/image/20000000", token))
+        eventually(lambda: gateway.log.find(r"/v1/edge/image/20000000 200"))
+        began = time.monotonic()
+        gateway.signal()
+        eventually(lambda: not is_listening(gateway))
+        assert len(client.read().body) == 20_000_000
+        assert client.is_closed()
+        assert gateway.wait() == 0
+        assert time.monotonic() - began < 10
+
+
 def test_beyond_the_limit_requests_are_cancelled(start, edge):
     gateway = start([edge], LIMIT_DRAIN_SECONDS=0.5)
     client = hold(gateway)

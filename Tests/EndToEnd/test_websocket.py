@@ -427,6 +427,16 @@ def test_topics_beyond_the_limit_are_refused(small):
         assert message["type"] == "edge.own"
 
 
+@pytest.mark.parametrize("kind", ["subscribe", "unsubscribe"])
+def test_a_message_that_names_more_topics_than_the_limit_gets_one_error(gateway, kind):
+    with RawSocket(gateway.port) as socket:
+        assert socket.ask(type=kind, topics=["?"] * 65)["code"] == "LIMIT_EXCEEDED"
+        assert socket.ask(type="ping")["type"] == "pong"
+        socket.say(type=kind, topics=["?"] * 64)
+        assert {socket.message()["code"] for _ in range(64)} == {"UNKNOWN_TOPIC"}
+        assert socket.message()["type"] == "subscriptions"
+
+
 def test_a_slow_reader_is_closed_with_1013_and_costs_little(small):
     small.get("/v1/edge/flood/1000", bearer(make_token("other")))
     before = small.reset_peak()
