@@ -56,6 +56,8 @@ package protocol AnswerSink: AnyObject, Sendable {
   /// Gives an answer up.
   func abort(_ request: UInt64, owner: UInt64) -> gw_status
 
-  /// The request id of a live request, for log lines about it; `nil` when it has ended.
-  func requestID(of request: UInt64) -> String?
+  /// Calls `use` with the request id of a live request, for log lines about it, or with `nil` when it has ended.
+  ///
+  /// On the request's own loop at once, from any other thread later, on that loop.
+  func withRequestID(of request: UInt64, _ use: @escaping @Sendable (String?) -> Void)
 }

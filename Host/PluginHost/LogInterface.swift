@@ -38,15 +38,17 @@ enum LogInterface {
     _ fields: UnsafeBufferPointer<gw_field>
   ) {
     var pairs: [(String, String)] = []
-    if request != 0, let id = instance.host.sink.requestID(of: request) {
-      pairs.append(("request_id", id))
-    }
     for index in 0..<min(fields.count, maxFields) {
       let field = unsafe fields[index]
       pairs.append(
         (unsafe field.name.text(cutAt: 64), unsafe field.value.text(cutAt: valueBytes))
       )
     }
-    instance.log(level, unsafe message.text(cutAt: valueBytes), pairs)
+    let text = unsafe message.text(cutAt: valueBytes)
+    guard request != 0 else { return instance.log(level, text, pairs) }
+    let others = pairs
+    instance.host.sink.withRequestID(of: request) { id in
+      instance.log(level, text, (id.map { [("request_id", $0)] } ?? []) + others)
+    }
   }
 }

@@ -49,6 +49,8 @@ package final class NoServer: AnswerSink, EventOutlet {
 
   package func finish(_ request: UInt64, owner: UInt64) -> gw_status { GW_E_GONE }
   package func abort(_ request: UInt64, owner: UInt64) -> gw_status { GW_E_GONE }
-  package func requestID(of request: UInt64) -> String? { nil }
+  package func withRequestID(of request: UInt64, _ use: @escaping @Sendable (String?) -> Void) {
+    use(nil)
+  }
   package func publish(topic: String, subject: String, payload: [UInt8]) {}
 }

@@ -175,11 +175,11 @@ package final class AnswerDesk: AnswerSink {
     return claimed
   }
 
-  package func requestID(of request: UInt64) -> String? {
-    guard let server = end(of: request)?.local(), let exchange = server.exchange(request) else {
-      return nil
-    }
-    return String(decoding: exchange.requestID, as: UTF8.self)
+  package func withRequestID(of request: UInt64, _ use: @escaping @Sendable (String?) -> Void) {
+    guard let end = end(of: request) else { return use(nil) }
+    if let server = end.local() { return use(server.requestID(of: request)) }
+    // Jobs run in their order: the request lives at least until what its plugin posts after this.
+    end.post { server in use(server.requestID(of: request)) }
   }
 
   /// The counts of all loops.

@@ -152,7 +152,7 @@ extension HTTPConnection {
   func returned(_ exchange: Exchange, _ status: gw_status, error: String?) {
     if status < 0 {
       failPlugin(exchange, reason: error ?? "status \(status)")
-    } else if status != GW_PENDING, exchange.answer == .none, phase != .streaming {
+    } else if status != GW_PENDING, exchange.answer == .none {
       failPlugin(exchange, reason: "its handler returned GW_OK without an answer")
     } else if phase == .head {
       phase = .waiting
@@ -227,10 +227,11 @@ extension HTTPConnection {
     }
     switch phase {
     case .collecting:
-      guard let image else { return }
+      guard var image else { return }
       self.image = nil
       phase = .head
       exchange.deadline = now + server.answerNanoseconds(of: route)
+      image.deadline = exchange.deadline
       if route.isInline {
         callInline(route, exchange, image)
       } else {

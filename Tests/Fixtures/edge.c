@@ -27,6 +27,7 @@ static size_t put(char *out, size_t at, size_t room, const char *name, gw_bytes 
 }
 static gw_status seen(void *user, const gw_request_v1 *request, void **state) {
   static _Thread_local char out[65536];
+  char left[24];
   gw_field type = {TEXT("Content-Type"), TEXT("text/plain")};
   size_t at = 0, room = sizeof out;
   (void)user, (void)state;
@@ -40,6 +41,9 @@ static gw_status seen(void *user, const gw_request_v1 *request, void **state) {
   at = put(out, at, room, "trace_id", request->trace_id);
   at = put(out, at, room, "peer", request->peer);
   at = put(out, at, room, "body", request->body);
+  int digits = snprintf(left, sizeof left, "%llu", (unsigned long long)(request->deadline - TABLE(gw_core_v1, GW_CORE_1)->now(CTX)));
+  at = put(out, at, room, "left", (gw_bytes){(uint8_t *)left, (size_t)digits});
+  TABLE(gw_log_v1, GW_LOG_1)->write(CTX, GW_LOG_INFO, request->handle, TEXT("looked at a request"), NULL, 0);
   for (size_t i = 0; i < request->parameter_count; i++)
     at = put(out, at, room, "parameter", request->parameters[i].value);
   for (size_t i = 0; i < request->field_count; i++) {

@@ -117,7 +117,7 @@ final class FakeServer: AnswerSink, EventOutlet {
   func abort(_ request: UInt64, owner: UInt64) -> gw_status {
     take(request, owner, Answer(kind: "abort"))
   }
-  func requestID(of request: UInt64) -> String? { nil }
+  func withRequestID(of request: UInt64, _ use: @escaping @Sendable (String?) -> Void) { use(nil) }
 
   func publish(topic: String, subject: String, payload: [UInt8]) {
     state.withLock { $0.events.append("\(topic) \(String(decoding: payload, as: UTF8.self))") }

@@ -93,9 +93,26 @@ struct AnswerDeskTests {
     let handle = answerer.handle.load(ordering: .relaxed)
     #expect(bench.desk.finish(handle, owner: routes.instance.context) == GW_E_GONE)
     #expect(bench.desk.abort(handle, owner: routes.instance.context) == GW_E_GONE)
-    #expect(bench.desk.requestID(of: handle) == nil)
+    #expect(Self.requestID(handle, bench.desk) == "")
     try routes.end()
     return answer
+  }
+
+  /// The id that log lines about `handle` get: empty when the request is gone, `nil` when none came yet.
+  private static func requestID(_ handle: UInt64, _ desk: AnswerDesk) -> String? {
+    let found = Mutex<String?>(nil)
+    desk.withRequestID(of: handle) { id in found.withLock { $0 = id ?? "" } }
+    return found.withLock { $0 }
+  }
+
+  @Test func `a log line within the handler finds the request's id at once`() throws {
+    let found = Mutex<String?>(nil)
+    let answer = try answer { desk, request, _ in
+      found.withLock { $0 = Self.requestID(request, desk) }
+      return GW_E_INTERNAL
+    }
+    #expect(found.withLock { $0 } == answer.json?["request_id"]?.asString)
+    #expect(found.withLock { $0 }?.isEmpty == false)
   }
 
   @Test func `a reply within the handler is the answer, and only the first`() throws {
@@ -176,7 +193,7 @@ struct AnswerDeskTests {
       #expect(releases.lend("x") { bench.desk.write(handle, owner: 1, bytes: $0) } == GW_E_GONE)
       #expect(bench.desk.finish(handle, owner: 1) == GW_E_GONE)
       #expect(bench.desk.abort(handle, owner: 1) == GW_E_GONE)
-      #expect(bench.desk.requestID(of: handle) == nil)
+      #expect((Self.requestID(handle, bench.desk) ?? "").isEmpty)
     }
     #expect(releases.counts == [1, 1, 1, 1, 1])
   }
