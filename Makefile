@@ -67,7 +67,7 @@ run: port build secret
 	  printf '\nUpload a document, ask a question about it, look at the health:\n\n'
 	  printf '%s\n' \
 	    "curl -H \"$$bearer\" -F 'file=@$(CURDIR)/README.md' $$url/v1/upload" \
-	    "curl -H \"$$bearer\" -H 'Content-Type: application/json' -d '{\"query\":\"How long do requests under way have to finish?\"}' $$url/v1/query" \
+	    "curl -H \"$$bearer\" -H 'Content-Type: application/json' -d '{\"query\":\"What happens on SIGTERM?\"}' $$url/v1/query" \
 	    "curl $$url/health" ''
 	}
 	serve='echo $$$$ >"$$DATA_DIR/gateway.pid"; exec $(binary) serve'

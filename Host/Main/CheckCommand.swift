@@ -38,6 +38,11 @@ enum CheckCommand {
     let files = arguments.isEmpty ? listed(settings.pluginsDirectory) : Array(arguments)
     guard let files else { return 1 }
     let areGood = check(files, settings)
+    if arguments.isEmpty {
+      for path in PluginFile.passedOver(in: settings.pluginsDirectory) {
+        print("\(path): passed over; only names that end in .json or .jsonc are read")
+      }
+    }
     return isGood && areGood ? 0 : 1
   }
 

@@ -54,8 +54,9 @@ enum PluginCommand {
     }
     let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
     var lines = rows.map { row in
-      zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
-        .joined(separator: "  ")
+      // The last column is not padded: blanks at a line's end are only in the way.
+      zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }.dropLast()
+        .joined(separator: "  ") + "  " + (row.last ?? "")
     }
     // Below each plugin, indented: why it is not active, and its routes.
     for (index, plugin) in plugins.enumerated().reversed() {

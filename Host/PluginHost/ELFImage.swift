@@ -184,7 +184,7 @@ package struct ELFImage: Sendable, Equatable {
 extension ELFImage.Refusal: CustomStringConvertible {
   package var description: String {
     switch self {
-    case .notELF: "is not a shared library (no ELF header)"
+    case .notELF: "is not a shared library (no ELF header); name a .so file"
     case .truncated: "is cut off or damaged: its ELF tables reach beyond its end"
     case .notSixtyFourBit: "is not a 64-bit little-endian library"
     case .otherMachine(let machine): "was built for another processor (ELF machine \(machine))"

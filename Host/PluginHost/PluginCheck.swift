@@ -60,7 +60,7 @@ package struct PluginCheck: Sendable {
       let parts = route.split(separator: " ", maxSplits: 1)
       guard parts.count == 2, let pattern = try? PathPattern(String(parts[1])) else { continue }
       if let other = reserved.claim(String(parts[0]), pattern, owner: report.name) {
-        throw fault(file, "route \(route) is served by \(other)")
+        throw fault(file, RouteClaims.refusal(of: route, to: report.name, by: other))
       }
     }
     taken[report.name] = file.name

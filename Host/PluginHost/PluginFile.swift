@@ -109,9 +109,18 @@ package struct PluginFile: Sendable, Equatable {
   /// - Returns: Their paths.
   /// - Throws: `SystemError` when the directory cannot be read.
   package static func paths(in directory: String) throws(SystemError) -> [String] {
-    try Directory.list(directory)
-      .filter { !$0.hasPrefix(".") && ($0.hasSuffix(".json") || $0.hasSuffix(".jsonc")) }
+    try Directory.list(directory).filter(isMeant).map { "\(directory)/\($0)" }
+  }
+
+  /// What else is in `directory` and not hidden: nothing of it is loaded, which may surprise.
+  package static func passedOver(in directory: String) -> [String] {
+    Directory.names(in: directory)
+      .filter { !$0.hasPrefix(".") && !isMeant($0) }
       .map { "\(directory)/\($0)" }
+  }
+
+  private static func isMeant(_ name: String) -> Bool {
+    !name.hasPrefix(".") && (name.hasSuffix(".json") || name.hasSuffix(".jsonc"))
   }
 
   private mutating func take(_ member: SettingsDocument.Member) throws(PluginFileError) {

@@ -32,7 +32,8 @@ package struct PluginFileError: Error, Equatable {
   /// The same without the file and its place, for where they are known.
   package var reason: String {
     switch fault {
-    case .unreadable(let reason): "cannot be read: \(reason)"
+    case .unreadable(let reason):
+      "cannot be read: \(reason); it must be a regular file that the gateway's user may read"
     case .tooLong(let limit): "is longer than \(limit) bytes; it holds settings, not data"
     case .badName:
       "must be named NN-name.json or NN-name.jsonc, for example 10-utilities.json: the number orders the loading"
@@ -47,7 +48,9 @@ package struct PluginFileError: Error, Equatable {
     case .missingKey(let key, let example): "\"\(key)\" is missing; add a line such as \(example)"
     case .emptyLibrary: "\"library\" is empty; name a library, such as \"utilities\""
     case .libraryNotFound(let name, let looked):
-      "library \"\(name)\" was not found; looked for \(looked.joined(separator: ", "))"
+      "library \"\(name)\" was not found; looked for \(looked.joined(separator: ", ")); build it, or "
+        + (name.contains("/")
+          ? "write its path from this file or from /" : "set LIBRARY_DIR to where it is")
     case .load(let reason): reason
     }
   }

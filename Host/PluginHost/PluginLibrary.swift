@@ -166,7 +166,8 @@ package final class PluginLibrary: @unchecked Sendable {
 extension PluginLibrary.Refusal: CustomStringConvertible {
   package var description: String {
     switch self {
-    case .unreadable(let error): "the library cannot be read: \(error)"
+    case .unreadable(let error):
+      "the library cannot be read: \(error); it must be a regular file that the gateway's user may read"
     case .notALibrary(let refusal): "the library \(refusal)"
     case .noEntry:
       "the library has no gw_plugin_entry; export that function (visibility \"default\", C linkage)"

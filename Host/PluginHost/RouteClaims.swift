@@ -2,6 +2,7 @@ import Synchronization
 
 /// Who serves which method and path; each only once in the whole gateway.
 package final class RouteClaims: Sendable {
+  private static let host = "the gateway itself"
   private let owners: Mutex<[String: String]>
 
   /// Begins with the host's own paths.
@@ -10,7 +11,7 @@ package final class RouteClaims: Sendable {
   package init(reserved: [(method: String, pattern: PathPattern)]) {
     owners = Mutex(
       Dictionary(
-        reserved.map { ("\($0.method) \($0.pattern.shape)", "the gateway itself") },
+        reserved.map { ("\($0.method) \($0.pattern.shape)", Self.host) },
         uniquingKeysWith: { first, _ in first }
       )
     )
@@ -29,6 +30,15 @@ package final class RouteClaims: Sendable {
       if let other = owners["* \(pattern.shape)"] ?? owners[key] { return other }
       owners[key] = owner
       return nil
+    }
+  }
+
+  /// Why `route` of `plugin` was refused, and what to do, when `owner` has it.
+  static func refusal(of route: String, to plugin: String, by owner: String) -> String {
+    switch owner {
+    case host: "route \(route) is served by \(host); give it another path"
+    case plugin: "route \(route) is served by this plugin already; declare it once"
+    default: "route \(route) is served by \(owner); disable one of the two files"
     }
   }
 

@@ -56,8 +56,7 @@ enum RouteDeclaration {
     let status = instance.declare { declared in
       guard declared.routes.count < maxRoutes else { return GW_E_LIMIT }
       if let other = instance.host.claims.claim(route.method, route.pattern, owner: instance.id) {
-        let owner = other == instance.id ? "this plugin already" : other
-        instance.setError("route \(route.name) is served by \(owner)")
+        instance.setError(RouteClaims.refusal(of: route.name, to: instance.id, by: other))
         return GW_E_ARGUMENT
       }
       declared.routes.append(route)

@@ -154,7 +154,8 @@ typedef struct gw_log_v1 {
   /* [any] 1 when lines of `level` are kept, else 0. */
   int32_t (*GW_SET enabled)(gw_context, int32_t level);
   /* [any] One line: the host adds time, plugin id and, when `about` is a live request, its request id (0: none).
-   * Message and fields are borrowed; each value is cut at 4 KiB. Never log secrets. */
+   * Message and fields are borrowed; each value is cut at 4 KiB, and fields after the 32nd are left out. Never log
+   * secrets. */
   void (*GW_SET write)(gw_context, int32_t level, gw_request about, gw_bytes message,
                        const gw_field *GW_OPT fields, size_t field_count);
 } gw_log_v1;
@@ -183,7 +184,8 @@ typedef struct gw_request_v1 {
   gw_bytes request_id;
   gw_bytes trace_id; /* 32 hex digits (W3C Trace Context) */
   gw_bytes peer;     /* address of the client, text */
-  uint64_t deadline; /* core->now value after which the host answers 504 and cancels */
+  uint64_t deadline; /* core->now value after which the host answers 504 and cancels; on a streaming route the time
+                        is counted anew from the body's last byte */
   uint32_t flags;    /* GW_REQUEST_* */
 } gw_request_v1;
 #define GW_REQUEST_AUTHENTICATED 1u /* subject is verified */
@@ -244,14 +246,17 @@ typedef struct gw_buffer {
   void *GW_OPT owner;
 } gw_buffer;
 
-/* All answer functions: [any]; one answer a request. GW_E_GONE: already answered, cancelled, or never was. */
+/* All answer functions: [any]; one answer a request. GW_E_GONE: already answered, cancelled, or never was.
+ * `fields`: at most 64, each value at most 8 KiB, no control characters, and none that frames the message
+ * (Content-Length, Transfer-Encoding, Connection, Keep-Alive, TE, Trailer, Upgrade): else GW_E_ARGUMENT. */
 typedef struct gw_http_v1 {
   /* [setup] Adds a route served by `handler` (copied). Before activate only (GW_E_STATE). GW_E_ARGUMENT: malformed,
    * or this method and pattern exist already; set_error of the host names which. */
   gw_status (*GW_SET add_route)(gw_context, const gw_route_v1 *GW_SET route,
                                 const gw_http_handler_v1 *GW_SET handler);
   /* Success in the gateway's envelope: {"success":true,"data":...,"message":...,"timestamp":...,"request_id":...}.
-   * `data` is one JSON value (empty: null), spliced in as it is. `fields` are added to the head. Borrowed. */
+   * `status` 200...299 but 204 and 205, which have no body. `data` is one JSON value (empty: null), spliced in as it
+   * is. `fields` are added to the head. Borrowed. */
   gw_status (*GW_SET reply)(gw_context, gw_request, uint16_t status, gw_bytes message, gw_bytes data,
                             const gw_field *GW_OPT fields, size_t field_count);
   /* An error in the gateway's envelope, or as problem+json for a client that prefers it. `status` 400...599;
@@ -259,8 +264,8 @@ typedef struct gw_http_v1 {
    * `details` is one JSON value (empty: left out). Borrowed. */
   gw_status (*GW_SET fail)(gw_context, gw_request, uint16_t status, gw_bytes code, gw_bytes message,
                            gw_bytes details, const gw_field *GW_OPT fields, size_t field_count);
-  /* Any other answer, whole. The host adds Date, Content-Length, security and CORS fields, and gzip where it may.
-   * Framing fields (Content-Length, Transfer-Encoding, Connection) in `fields` are refused: GW_E_ARGUMENT. */
+  /* Any other answer, whole: `status` 200...599. The host adds Date, Content-Length, security and CORS fields, and
+   * gzip where it may. */
   gw_status (*GW_SET respond)(gw_context, gw_request, uint16_t status, const gw_field *GW_OPT fields,
                               size_t field_count, gw_buffer body);
   /* A streamed answer: start, then write as often as needed, then finish. `length` is the exact number of bytes
@@ -287,9 +292,12 @@ typedef struct gw_events_v1 {
   gw_status (*GW_SET declare)(gw_context, gw_bytes topic, gw_bytes scope, uint32_t flags);
   /* [any] Sends `payload` (a JSON object, borrowed) to /ws clients: to `subject`'s own connections only, or, when
    * subject is empty, to all who may have the topic; and to plugins that subscribed. Clients see the object's
-   * members beside the host's own "type" (the topic), "timestamp" and "sequence": leave those three names out. */
+   * members beside the host's own "type" (the topic), "timestamp" and "sequence": leave those three names out.
+   * GW_E_ARGUMENT: no object, or not a topic this plugin declared. GW_E_LIMIT: longer than one WebSocket message.
+   * GW_E_BUSY: a subscribed plugin is 1024 events behind; nobody got this one. */
   gw_status (*GW_SET publish)(gw_context, gw_bytes topic, gw_bytes subject, gw_bytes payload);
-  /* [setup] Calls `event` [worker] for each event of `topic` from any plugin, in order of publication. */
+  /* [setup] Calls `event` [worker] for each event of `topic` from any plugin, in order of publication, from the
+   * return of activate on. */
   gw_status (*GW_SET subscribe)(gw_context, gw_bytes topic, gw_event_fn GW_SET event, void *GW_OPT user);
 } gw_events_v1;
 
@@ -310,7 +318,9 @@ typedef void (*gw_called_fn)(void *GW_OPT user, gw_status status, gw_bytes resul
 typedef struct gw_services_v1 {
   /* [setup] Offers service `name`: [a-z][a-z0-9_.]{0,63}, one server a name (GW_E_ARGUMENT). */
   gw_status (*GW_SET serve)(gw_context, gw_bytes name, gw_serve_fn GW_SET serve, void *GW_OPT user);
-  /* [any] Calls another plugin's service. GW_E_NOT_FOUND at once when nobody serves it: then `called` does not come. */
+  /* [any] Calls another plugin's service. `call` is copied: method and subject up to 256 bytes, argument up to
+   * 16 MiB. `timeout_ms` 0 is 30 s; more than 10 minutes is 10 minutes. Below 0 `called` does not come:
+   * GW_E_NOT_FOUND when nobody serves the name, GW_E_BUSY when the pool is full. */
   gw_status (*GW_SET call)(gw_context, gw_bytes service, const gw_call_v1 *GW_SET call, uint64_t timeout_ms,
                            gw_called_fn GW_SET called, void *GW_OPT user);
 } gw_services_v1;
@@ -327,7 +337,8 @@ typedef struct gw_health_v1 {
   /* [setup] Runs `check` every `period_ms` (at least 100); without an answer in `timeout_ms` it is shown as stale. */
   gw_status (*GW_SET add_check)(gw_context, gw_bytes name, uint64_t period_ms, uint64_t timeout_ms,
                                 gw_check_fn GW_SET check, void *GW_OPT user);
-  /* [any] The answer: GW_HEALTHY, GW_DEGRADED or GW_UNHEALTHY, and a JSON object with detail (or empty). */
+  /* [any] The answer: GW_HEALTHY, GW_DEGRADED or GW_UNHEALTHY, and a JSON object with detail (or empty), up to
+   * 16 KiB. */
   gw_status (*GW_SET report)(gw_context, gw_operation answer, int32_t state, gw_bytes detail);
 } gw_health_v1;
 
@@ -342,7 +353,7 @@ typedef struct gw_metrics_v1 {
    * further ones are counted together under "other". */
   gw_status (*GW_SET define)(gw_context, int32_t kind, gw_bytes name, gw_bytes help,
                              const gw_bytes *GW_OPT labels, size_t label_count, gw_metric *GW_SET metric);
-  /* [any] Records `value` for the label values, in the order of `labels`. */
+  /* [any] Records `value` for the label values, in the order of `labels`; each is cut at 128 bytes. */
   gw_status (*GW_SET record)(gw_context, gw_metric, double value, const gw_bytes *GW_OPT label_values,
                              size_t label_count);
 } gw_metrics_v1;
@@ -354,7 +365,7 @@ typedef void (*gw_job_fn)(void *GW_OPT user, gw_job job);
 typedef void (*gw_index_fn)(void *GW_OPT user, size_t index);
 typedef struct gw_jobs_v1 {
   /* [any] Runs `work` [job] on a thread of its own, for as long as it takes; look at should_stop. `name` is shown
-   * to operators. GW_E_LIMIT: too many jobs. */
+   * to operators. GW_E_LIMIT: too many jobs. GW_E_STATE: quiesce has begun. */
   gw_status (*GW_SET start)(gw_context, gw_bytes name, gw_job_fn GW_SET work, void *GW_OPT user,
                             gw_job *GW_OPT job);
   /* [any] Runs `work` [worker] soon. GW_E_BUSY: the pool is full. */
@@ -375,7 +386,7 @@ typedef struct gw_jobs_v1 {
 /* ==== plugin interfaces (asked for through gw_plugin_v1.interface) ============================================= */
 
 /* Hand-over of what lives in memory to the next generation, as versioned bytes. A plugin whose state is all in its
- * database does not need it. */
+ * database does not need it. A host that cannot replace a plugin while it runs never asks. */
 #define GW_PLUGIN_STATE_1 "gw.plugin.state/1"
 typedef struct gw_plugin_state_v1 {
   gw_bytes schema;      /* a stable name, for example "org.example.cart" */

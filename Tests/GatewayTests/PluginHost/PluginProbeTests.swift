@@ -103,7 +103,9 @@ struct PluginCheckTests {
       }
     }
     #expect(reasons[0] == "passed")
-    #expect(reasons[1] == "route GET /v1/good/{other} is served by good")
+    #expect(
+      reasons[1] == "route GET /v1/good/{other} is served by good; disable one of the two files"
+    )
     #expect(reasons[2].hasPrefix("the plugin \"good\" is in 10-good.json already"))
     #expect(reasons[3] == "disabled")
     #expect(reasons[4].hasPrefix("must be named NN-name.json"))
