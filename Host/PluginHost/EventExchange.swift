@@ -47,14 +47,14 @@ final class EventExchange: Sendable {
   /// - Parameters:
   ///   - event: Its payload is a JSON object.
   ///   - plugin: Who publishes.
-  /// - Returns: `GW_E_ARGUMENT` when the plugin has not declared the topic, `GW_E_BUSY` when a subscriber is too far
-  ///   behind; nobody got the event then.
+  /// - Returns: `GW_E_ARGUMENT` when the plugin has not declared the topic, `GW_E_BUSY` when a subscriber, or a
+  ///   loop of clients, is too far behind; nobody got the event then.
   func publish(_ event: Subscription.Event, from plugin: String) -> gw_status {
     // Under the lock to the end, so that all receivers see one order. Nothing in here calls into a plugin.
     state.withLock { state in
       guard state.topics[event.topic]?.plugin == plugin else { return GW_E_ARGUMENT }
       let receivers = state.subscriptions[event.topic] ?? []
-      guard receivers.allSatisfy(\.hasRoom) else { return GW_E_BUSY }
+      guard outlet.hasRoom, receivers.allSatisfy(\.hasRoom) else { return GW_E_BUSY }
       outlet.publish(topic: event.topic, subject: event.subject, payload: event.payload)
       for receiver in receivers { receiver.append(event) }
       return GW_OK

@@ -1,5 +1,8 @@
 /// Where published events leave the process: the WebSocket clients.
 package protocol EventOutlet: Sendable {
+  /// Whether an event more may be published; `false` while the clients' loops are too far behind.
+  var hasRoom: Bool { get }
+
   /// Sends `payload`, a JSON object, to the clients that may have `topic`.
   ///
   /// An empty `subject` means all of them, otherwise only that subject's own. Returns at once, from any thread.

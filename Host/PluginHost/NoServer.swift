@@ -52,5 +52,6 @@ package final class NoServer: AnswerSink, EventOutlet {
   package func withRequestID(of request: UInt64, _ use: @escaping @Sendable (String?) -> Void) {
     use(nil)
   }
+  package var hasRoom: Bool { true }
   package func publish(topic: String, subject: String, payload: [UInt8]) {}
 }

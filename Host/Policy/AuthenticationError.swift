@@ -4,6 +4,8 @@ package enum AuthenticationError: Error, Equatable {
   case missing
   /// An `Authorization` field that is not `Bearer` and one token.
   case wrongScheme
+  /// Several fields of one kind: who is meant depends on which of them is read.
+  case repeated
   /// More bytes than `Limits.credentialBytes`.
   case tooLong(limit: Int)
   /// Not a token as RFC 7515 and RFC 7519 write it; the text says what is wrong, in ASCII without quotes.
@@ -23,7 +25,8 @@ package enum AuthenticationError: Error, Equatable {
   package var status: UInt16 {
     switch self {
     case .mfaRequired, .missingScope: 403
-    case .missing, .wrongScheme, .tooLong, .malformed, .wrongAlgorithm, .badSignature, .expired,
+    case .missing, .wrongScheme, .repeated, .tooLong, .malformed, .wrongAlgorithm, .badSignature,
+      .expired,
       .notYetValid, .revoked, .wrongIssuer, .wrongAudience, .unknownKey:
       401
     }
@@ -39,6 +42,7 @@ package enum AuthenticationError: Error, Equatable {
     switch self {
     case .missing: "Send credentials: Authorization: Bearer TOKEN, or X-API-Key: KEY"
     case .wrongScheme: "The Authorization field must be the word Bearer, a space and one token"
+    case .repeated: "Send the Authorization or X-API-Key field once; this request repeats it"
     case .tooLong(let limit): "The credential is longer than \(limit) bytes"
     case .malformed(let defect): "The token is malformed: \(defect)"
     case .wrongAlgorithm: "The token must be signed with HS256"
@@ -60,7 +64,7 @@ package enum AuthenticationError: Error, Equatable {
     switch self {
     // Section 3.1: without credentials, or with others than a token, no error code.
     case .missing, .unknownKey: return realm
-    case .wrongScheme: return described(realm, "invalid_request")
+    case .wrongScheme, .repeated: return described(realm, "invalid_request")
     // RFC 9470 section 3: the word for a second factor that is missing.
     case .mfaRequired: return described(realm, "insufficient_user_authentication")
     case .missingScope(let scope):

@@ -100,6 +100,7 @@ package final class Drain: Source {
       end.post { server in
         server.accessLog?.flush()
         server.loop.stop()
+        server.end.detach()
       }
     }
   }

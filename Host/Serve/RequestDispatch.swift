@@ -119,6 +119,7 @@ extension HTTPConnection {
     guard bearer != nil || key != nil else { return nil }
     let seconds = server.writer.unixTime
     do throws(AuthenticationError) {
+      guard head.count(.authorization) <= 1, head.count(.xAPIKey) <= 1 else { throw .repeated }
       let caller: Caller
       if let bearer {
         let field = unsafe bytes.span.extracting(bearer)

@@ -4,6 +4,8 @@ import Synchronization
 @safe package final class ServerEnd: Sendable {
   package let gates: AnswerGates
   package let traffic = Traffic()
+  /// Bytes of events that the loop has not delivered yet.
+  let eventBytes = Atomic<Int>(0)
   private let remote = Mutex<EventLoop.Remote?>(nil)
   /// Address of the server, which lives as long as the process serves; 0 before it is made.
   private let server = Atomic<UInt>(0)
@@ -17,6 +19,12 @@ import Synchronization
     self.server.store(address, ordering: .releasing)
   }
 
+  /// Drops what is posted from now on: the loop has been told to stop and runs nothing any more.
+  func detach() {
+    remote.withLock { $0 = nil }
+    eventBytes.store(0, ordering: .relaxed)
+  }
+
   /// The server, when the caller runs on its loop's thread; `nil` on any other.
   func local() -> Server? {
     guard let remote = current(), remote.isCurrent else { return nil }
@@ -24,10 +32,16 @@ import Synchronization
   }
 
   /// Runs `work` on the server's loop; dropped when there is no server yet.
-  func post(_ work: @escaping @Sendable (Server) -> Void) {
-    current()?.post { [self] _ in
+  ///
+  /// - Parameter work: Runs on the loop's thread.
+  /// - Returns: Whether there is one.
+  @discardableResult
+  func post(_ work: @escaping @Sendable (Server) -> Void) -> Bool {
+    guard let remote = current() else { return false }
+    remote.post { [self] _ in
       if let server = unsafe resolve() { work(server) }
     }
+    return true
   }
 
   private func current() -> EventLoop.Remote? { remote.withLock { $0 } }

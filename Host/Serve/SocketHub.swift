@@ -1,3 +1,4 @@
+import Synchronization
 import Wire
 
 /// The WebSocket connections of one loop, and what is sent to many of them.
@@ -15,8 +16,15 @@ struct SocketHub {
 /// Sends published events to the WebSocket clients of all loops.
 package final class EventPost: EventOutlet {
   private let ends: [ServerEnd]
+  /// Bytes of events that may wait for one loop, and what each takes besides its members.
+  private static let maxBytes = 4 * 1024 * 1024
+  private static let eventBytes = 256
 
   package init(ends: [ServerEnd]) { self.ends = ends }
+
+  package var hasRoom: Bool {
+    ends.allSatisfy { $0.eventBytes.load(ordering: .relaxed) < Self.maxBytes }
+  }
 
   package func publish(topic: String, subject: String, payload: [UInt8]) {
     // Between its braces, so that the members stand beside the host's own.
@@ -24,8 +32,14 @@ package final class EventPost: EventOutlet {
       let close = payload.lastIndex(of: UInt8(ascii: "}")), open < close
     else { return }
     let members = Array(payload[(open + 1)..<close])
+    let count = members.count + Self.eventBytes
     for end in ends {
-      end.post { server in server.deliver(topic: topic, subject: subject, members: members) }
+      end.eventBytes.add(count, ordering: .relaxed)
+      let isPosted = end.post { server in
+        server.end.eventBytes.subtract(count, ordering: .relaxed)
+        server.deliver(topic: topic, subject: subject, members: members)
+      }
+      if !isPosted { end.eventBytes.subtract(count, ordering: .relaxed) }
     }
   }
 }

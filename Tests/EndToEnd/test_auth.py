@@ -53,6 +53,17 @@ def test_a_token_made_by_pyjwt_is_taken(guarded):
     assert guarded.get(READ, bearer(make_token())).status == 200
 
 
+@pytest.mark.parametrize("name", ["Authorization", "X-API-Key"])
+def test_a_credential_that_is_repeated_is_refused(guarded, name):
+    value = f"Bearer {make_token(tier='standard')}"
+    head = f"GET /v1/edge/seen/x HTTP/1.1\r\nHost: a\r\n{name}: {value}\r\n{name.lower()}: {value}\r\n\r\n"
+    with guarded.client() as client:
+        client.send(head)
+        answer = client.read()
+    assert (answer.status, answer.code) == (401, "AUTHENTICATION_REQUIRED")
+    assert "invalid_request" in answer.get("WWW-Authenticate")
+
+
 @pytest.mark.parametrize("word", ["bearer", "BEARER", "Bearer"])
 def test_the_scheme_is_taken_in_any_case(guarded, word):
     assert guarded.get(READ, {"Authorization": f"{word} {make_token()}"}).status == 200

@@ -36,6 +36,7 @@ final class FakeServer: AnswerSink, EventOutlet {
   func cancel(_ request: UInt64) { _ = state.withLock { $0.live.removeValue(forKey: request) } }
 
   func answer(to request: UInt64) -> Answer? { state.withLock { $0.answers[request] } }
+  var hasRoom: Bool { true }
   var events: [String] { state.withLock { $0.events } }
 
   private func take(_ request: UInt64, _ owner: UInt64, _ answer: Answer) -> gw_status {

@@ -5,7 +5,8 @@ import Testing
 @Suite("Refused credentials, RFC 6750 section 3")
 struct AuthenticationErrorTests {
   static let all: [AuthenticationError] = [
-    .missing, .wrongScheme, .tooLong(limit: 4096), .malformed("it has fewer than three parts"),
+    .missing, .repeated,
+    .wrongScheme, .tooLong(limit: 4096), .malformed("it has fewer than three parts"),
     .wrongAlgorithm, .badSignature, .expired, .notYetValid, .revoked, .wrongIssuer,
     .wrongAudience, .unknownKey, .mfaRequired, .missingScope("write"),
   ]

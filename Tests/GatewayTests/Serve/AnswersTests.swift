@@ -24,7 +24,8 @@ struct AnswersTests {
     .tooManyProtocols(limit: 1),
   ]
   private static let authentications: [AuthenticationError] = [
-    .missing, .wrongScheme, .tooLong(limit: 1), .malformed("it has no sub"), .wrongAlgorithm,
+    .missing, .repeated,
+    .wrongScheme, .tooLong(limit: 1), .malformed("it has no sub"), .wrongAlgorithm,
     .badSignature, .expired, .notYetValid, .revoked, .wrongIssuer, .wrongAudience, .unknownKey,
     .mfaRequired, .missingScope("read"),
   ]
