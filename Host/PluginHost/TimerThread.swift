@@ -17,7 +17,7 @@ package final class TimerThread: Sendable {
   private struct State {
     /// A binary heap, the earliest first.
     var heap: [Entry] = []
-    /// What is still wanted of the heap; a cancelled entry stays there until its time.
+    /// What is still wanted of the heap; cancelled entries stay there for a while.
     var wanted: Set<UInt64> = []
     var next: UInt64 = 1
     var isStopping = false
@@ -28,6 +28,9 @@ package final class TimerThread: Sendable {
     case sleep(until: Int64?)
     case stop
   }
+
+  /// Cancelled entries that may stay however few are wanted.
+  private static let spare = 64
 
   private let state: Monitor<State>
   private let thread: Monitor<HostThread?>
@@ -65,8 +68,20 @@ package final class TimerThread: Sendable {
   /// - Returns: `false` when it was called already, or is being called now.
   @discardableResult
   package func cancel(_ ticket: Ticket) -> Bool {
-    state.withLock { $0.wanted.remove(ticket.number) != nil }
+    state.withLock { state in
+      guard state.wanted.remove(ticket.number) != nil else { return false }
+      // Most calls end long before their timeout: what they leave must not gather until then.
+      if state.heap.count > 2 * state.wanted.count + Self.spare {
+        let wanted = state.wanted
+        state.heap.removeAll { !wanted.contains($0.number) }
+        state.heap.sort { $0.due < $1.due }  // what is sorted is a heap
+      }
+      return true
+    }
   }
+
+  /// How many functions are held, cancelled ones included.
+  var held: Int { state.withLock { $0.heap.count } }
 
   /// Drops everything that waits and returns when the thread has ended.
   package func shutDown() {

@@ -127,7 +127,7 @@ package final class Gateway {
         _ = try server.listen(port: port)
         ready.withLock { $0 = .some(nil) }
         ready.wakeAll()
-        try loop.run()
+        try withExtendedLifetime(server) { () throws(SystemError) in try loop.run() }
       } catch {
         ready.withLock { $0 = error }
         ready.wakeAll()

@@ -73,4 +73,35 @@ struct TimerThreadTests {
     #expect(calls.withLock { $0.allSatisfy { $0 == 1 } })
     pool.shutDown()
   }
+
+  @Test func `what was cancelled does not gather until its time`() throws {
+    let timers = try TimerThread()
+    for _ in 0..<10_000 {
+      let ticket = timers.schedule(at: .max) {}
+      #expect(timers.cancel(ticket))
+      #expect(!timers.cancel(ticket))
+    }
+    #expect(timers.held <= 65)
+    timers.shutDown()
+  }
+
+  @Test func `what is wanted comes, also while much is cancelled`() throws {
+    let timers = try TimerThread()
+    let fired = Monitor<[Int]>([])
+    var unwanted: [TimerThread.Ticket] = []
+    for number in 0..<1000 {
+      unwanted.append(timers.schedule(at: .max - Int64(number)) {})
+      if number % 100 == 0 {
+        timers.schedule(at: Int64(1000 - number)) {
+          fired.withLock { $0.append(number) }
+          fired.wakeAll()
+        }
+      }
+    }
+    for ticket in unwanted { timers.cancel(ticket) }
+    let limit = MonotonicClock.now + 10_000_000_000
+    let all = fired.wait(until: limit) { $0.count == 10 ? $0.sorted() : nil }
+    #expect(all == Array(stride(from: 0, to: 1000, by: 100)))
+    timers.shutDown()
+  }
 }
