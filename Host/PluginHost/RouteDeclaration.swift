@@ -1,4 +1,5 @@
 import CGatewayPlugin
+import Wire
 
 /// Takes the routes that a plugin declares.
 enum RouteDeclaration {
@@ -91,6 +92,7 @@ enum RouteDeclaration {
     guard unsafe !route.operation.isMalformed, terms.operation.count <= maxOperationBytes else {
       throw Refusal(reason: "the OpenAPI operation is longer than \(maxOperationBytes) bytes")
     }
+    try checkOperation(terms.operation)
     let inFlight = Int(unsafe route.max_in_flight)
     terms.maxInFlight = lower(inFlight, ceilings.inFlight, default: limits.requestsPerRoute)
     let body = unsafe route.max_body
@@ -101,6 +103,17 @@ enum RouteDeclaration {
     let resolved = lower(timeout, ceilings.timeout, default: limits.answerTime)
     terms.timeout = resolved == .zero ? nil : resolved
     return terms
+  }
+
+  private static func checkOperation(_ bytes: [UInt8]) throws(Refusal) {
+    guard !bytes.isEmpty else { return }
+    let operation: JSON
+    do throws(JSONError) { operation = try JSON.parse(bytes) } catch {
+      throw Refusal(reason: "the OpenAPI operation is not JSON: \(error)")
+    }
+    guard operation.asMembers != nil else {
+      throw Refusal(reason: "the OpenAPI operation is not a JSON object")
+    }
   }
 
   /// The route's own number or the default, at most `ceiling`; without a ceiling, zero stays zero.

@@ -58,14 +58,14 @@ package enum AuthenticationError: Error, Equatable {
     }
   }
 
-  /// The value of `WWW-Authenticate`, RFC 6750 section 3.
+  /// The value of `WWW-Authenticate`, RFC 6750 §3.
   package var challenge: String {
     let realm = "Bearer realm=\"gateway\""
     switch self {
     // Section 3.1: without credentials, or with others than a token, no error code.
     case .missing, .unknownKey: return realm
     case .wrongScheme, .repeated: return described(realm, "invalid_request")
-    // RFC 9470 section 3: the word for a second factor that is missing.
+    // RFC 9470 §3: the word for a second factor that is missing.
     case .mfaRequired: return described(realm, "insufficient_user_authentication")
     case .missingScope(let scope):
       return described(realm, "insufficient_scope") + ", scope=\"\(scope)\""

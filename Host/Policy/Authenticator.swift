@@ -29,7 +29,7 @@ package final class Authenticator: Sendable {
 
   /// Where in the value of an `Authorization` field the bearer token stands.
   ///
-  /// - Parameter field: The value; the scheme is read in any case (RFC 9110 section 11.1).
+  /// - Parameter field: The value; the scheme is read in any case (RFC 9110 §11.1).
   /// - Returns: The range of the token, not empty.
   /// - Throws: `AuthenticationError.wrongScheme`.
   package static func token(

@@ -34,7 +34,7 @@ package struct Identity: Sendable, Equatable {
   /// Scopes are independent words: `admin` does not include `read`, so that a token says all it can do.
   package func may(_ scope: String) -> Bool { scopes.contains(scope) }
 
-  /// Whether `text` is a scope-token of RFC 6749 section 3.3.
+  /// Whether `text` is a scope-token of RFC 6749 §3.3.
   ///
   /// Visible ASCII without `"` and `\`, so that a list of them can be written with spaces between.
   package static func isScope(_ text: String) -> Bool {

@@ -68,12 +68,12 @@ package enum JWT {
     )
   }
 
-  /// RFC 8725 section 3.1 and 3.11: the one algorithm, and a type that is an access token's.
+  /// RFC 8725 §3.1, §3.11: the one algorithm, and a type that is an access token's.
   ///
   /// `kid`, `jku`, `jwk`, `x5u` and the like are not looked at: there is one key, and a token cannot choose it.
   private static func checkHeader(_ header: JSON) throws(AuthenticationError) {
     guard header["alg"] == .string("HS256") else { throw .wrongAlgorithm }
-    // RFC 7515 section 4.1.11: extensions that must be understood; none is.
+    // RFC 7515 §4.1.11: extensions that must be understood; none is.
     guard header["crit"] == nil else { throw .malformed("its header has crit") }
     guard let type = header["typ"] else { return }
     let known = type.asString.map { ["jwt", "at+jwt"].contains($0.lowercased()) }

@@ -1,6 +1,6 @@
 /// The response header fields that tell a caller where it stands.
 ///
-/// `X-RateLimit-*` for clients of the original, and `RateLimit`, `RateLimit-Policy` of
+/// `X-RateLimit-*`, which most clients read, and `RateLimit`, `RateLimit-Policy` of
 /// draft-ietf-httpapi-ratelimit-headers-10, structured fields of RFC 9651.
 package enum RateFields {
   /// Appends whole field lines, each with its CRLF.
@@ -36,7 +36,7 @@ package enum RateFields {
         text.append(";t=")
         text.append(decision.resetSeconds)
         if !decision.isAllowed {
-          text.append("\r\nRetry-After: ")  // RFC 9110 section 10.2.3
+          text.append("\r\nRetry-After: ")  // RFC 9110 §10.2.3
           text.append(decision.resetSeconds)
         }
         text.append("\r\n")

@@ -19,7 +19,7 @@ package struct TokenClaims: Equatable {
   package let issuer: String?
   package let audiences: [String]
 
-  /// Reads the claims of RFC 7519 section 4.1 and the gateway's own.
+  /// Reads the claims of RFC 7519 §4.1 and the gateway's own.
   ///
   /// - Parameter claims: A JSON object.
   /// - Throws: `AuthenticationError.malformed`, naming the first claim that is missing or wrong.
@@ -71,7 +71,7 @@ package struct TokenClaims: Equatable {
     return text
   }
 
-  /// RFC 7519 section 2, NumericDate: seconds since 1970, with or without decimals.
+  /// RFC 7519 §2, NumericDate: seconds since 1970, with or without decimals.
   private static func time(_ claims: JSON, _ claim: String) throws(AuthenticationError) -> Int64? {
     guard let value = claims[claim] else { return nil }
     if let whole = value.asInteger { return min(max(whole, -latest), latest) }
@@ -79,7 +79,7 @@ package struct TokenClaims: Equatable {
     return Int64(min(max(number, Double(-latest)), Double(latest)).rounded(.down))
   }
 
-  /// A list of words, or one text with spaces between them (RFC 8693 section 4.2).
+  /// A list of words, or one text with spaces between them (RFC 8693 §4.2).
   private static func scopes(_ value: JSON?) throws(AuthenticationError) -> [String] {
     guard let value else { return [] }
     var words: [String] = []

@@ -55,7 +55,7 @@ package struct TokenOrder: Equatable, Sendable {
     guard problems.isEmpty else { throw UsageError(problems) }
   }
 
-  /// The claims of the token, in the order and the form of the original's.
+  /// The claims of the token, in the order that the README lists.
   ///
   /// - Parameters:
   ///   - now: Seconds since 1970.

@@ -5,7 +5,7 @@ enum OpenAPI {
   static func document(_ routes: [PluginRoute]) -> JSON {
     var paths: [(String, [JSON.Member])] = []
     for route in routes {
-      // A text that is no object says nothing that the document could hold.
+      // Checked when the route was declared; one that declares nothing is there with its path alone.
       let operation = JSON.object((try? JSON.parse(route.operation))?.asMembers ?? [])
       let member = JSON.Member(name: route.method.lowercased(), value: operation)
       if let index = paths.firstIndex(where: { $0.0 == route.pattern.text }) {

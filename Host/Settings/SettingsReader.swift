@@ -1,7 +1,7 @@
 /// Reads the environment into `Settings`, collecting everything that is wrong with it.
 struct SettingsReader {
   static let secretCommand = "export JWT_SECRET_KEY=$(openssl rand -base64 48)"
-  /// RFC 7518 section 3.2: the key of HS256 has at least the 256 bits of its digest.
+  /// RFC 7518 §3.2: the key of HS256 has at least the 256 bits of its digest.
   static let secretBytes = 32
 
   private let environment: [String: String]

@@ -234,7 +234,7 @@ typedef struct gw_route_v1 {
   uint32_t max_in_flight; /* requests of this route at once; more get 503. 0: the host's default */
   uint64_t max_body;      /* bytes; more gets 413. 0: the host's default */
   uint64_t timeout_ms;    /* from the request's last byte to the answer's start; then 504. 0: the host's default */
-  gw_bytes operation;     /* an OpenAPI 3.1 Operation Object (JSON), or empty */
+  gw_bytes operation;     /* an OpenAPI 3.1 Operation Object (JSON, up to 256 KiB), or empty */
   void *GW_OPT user;      /* first argument of the handler's functions */
 } gw_route_v1;
 

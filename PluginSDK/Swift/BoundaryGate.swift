@@ -1,5 +1,5 @@
 internal import Glibc
-internal import SwiftOverlayShims
+internal import SwiftOverlayShims  // the toolchain counts the members of `timespec` among its own
 
 /// A door that threads wait at until another opens it.
 ///

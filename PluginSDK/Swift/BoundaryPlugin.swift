@@ -22,6 +22,7 @@ extension Plugin {
 /// A library has one; a test bundle links several, at most 8.
 ///
 /// `create` is told nothing that says which type is meant, so each type has a function of its own.
+// Sendable: the memory behind the pointers is written before they are stored here, and never again.
 @safe private struct Library: @unchecked Sendable {
   let type: any Plugin.Type
   let descriptor: PluginDescriptor

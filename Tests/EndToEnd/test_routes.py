@@ -134,6 +134,13 @@ def test_a_plugin_gets_its_whole_time_however_slowly_the_body_came(gateway, fiel
         assert left / 1e9 > 60 - (time.monotonic() - sent)
 
 
+def test_a_streaming_route_that_says_it_answered_and_has_not_is_a_fault(gateway, fields):
+    with gateway.client() as client:
+        client.send(request_bytes("POST", "/v1/edge/silent", {**fields, "Content-Length": "2"}) + b"x")
+        answer = client.read()
+        assert (answer.status, answer.code) == (500, "INTERNAL_ERROR")
+
+
 def test_the_index_lists_what_is_registered(gateway):
     data = gateway.get("/").data
     assert "GET /health" in data["endpoints"] and "POST /v1/edge/echo" in data["endpoints"]

@@ -26,6 +26,11 @@ static gw_status create(const gw_host_v1 *given, gw_bytes settings, void **self)
   if (http->add_route(CTX, &route, &handler) != GW_E_ARGUMENT) return refuse(TEXT("no scope was taken"));
   route.scope = TEXT("two words");
   if (http->add_route(CTX, &route, &handler) != GW_E_ARGUMENT) return refuse(TEXT("two words were taken"));
+  route.scope = TEXT("read");
+  route.operation = TEXT("{\"summary\":");
+  if (http->add_route(CTX, &route, &handler) != GW_E_ARGUMENT) return refuse(TEXT("half an operation was taken"));
+  route.operation = TEXT("[]");
+  if (http->add_route(CTX, &route, &handler) != GW_E_ARGUMENT) return refuse(TEXT("a list as operation was taken"));
   return GW_OK;
 }
 PLUGIN("bad_routes", create)

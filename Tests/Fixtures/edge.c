@@ -73,6 +73,15 @@ static gw_status sink_body(void *user, void *state, gw_request request, gw_bytes
   int count = snprintf(data, sizeof data, "{\"bytes\":%zu}", ((Sink *)state)->bytes);
   return HTTP->reply(CTX, request, 200, TEXT("done"), (gw_bytes){(uint8_t *)data, (size_t)count}, NULL, 0);
 }
+// Breaks the contract: says that it has answered, and has not.
+static gw_status silent(void *user, const gw_request_v1 *request, void **state) {
+  (void)user, (void)request, (void)state;
+  return GW_OK;
+}
+static gw_status ignored(void *user, void *state, gw_request request, gw_bytes chunk, int32_t last) {
+  (void)user, (void)state, (void)request, (void)chunk, (void)last;
+  return GW_OK;
+}
 static void freed(void *user, void *state, gw_request request) { (void)user, (void)request; free(state); }
 
 // Streams as many bytes as the path says, with or without a length, as fast as the client takes them.
@@ -230,6 +239,7 @@ static gw_status flood(void *user, const gw_request_v1 *request, void **state) {
 
 static gw_status create(const gw_host_v1 *given, gw_bytes settings, void **self) {
   static const gw_http_handler_v1 streamed = {.request = sink, .body = sink_body, .end = freed};
+  static const gw_http_handler_v1 unanswered = {.request = silent, .body = ignored};
   static const gw_http_handler_v1 streams[] = {
       {.request = chunked, .writable = writable, .cancel = cancelled, .end = freed},
       {.request = sized, .writable = writable, .cancel = cancelled, .end = freed},
@@ -256,6 +266,7 @@ static gw_status create(const gw_host_v1 *given, gw_bytes settings, void **self)
   for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
     if (add_route(routes[i].method, routes[i].path, routes[i].flags, &routes[i].handler) < 0) return GW_E_INTERNAL;
   if (add_route("POST", "/v1/edge/sink", GW_ROUTE_STREAM, &streamed) < 0) return GW_E_INTERNAL;
+  if (add_route("POST", "/v1/edge/silent", GW_ROUTE_STREAM, &unanswered) < 0) return GW_E_INTERNAL;
   if (add_route("GET", "/v1/edge/chunked/{count}", 0, &streams[0]) < 0) return GW_E_INTERNAL;
   if (add_route("GET", "/v1/edge/sized/{count}", 0, &streams[1]) < 0) return GW_E_INTERNAL;
   if (add_route("GET", "/v1/edge/short/{count}", 0, &streams[2]) < 0) return GW_E_INTERNAL;
