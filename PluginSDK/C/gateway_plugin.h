@@ -50,7 +50,6 @@ extern "C" {
 #define GW_ABI_MINOR 0u
 
 /* ---- status ------------------------------------------------------------------------------------------------ */
-
 typedef int32_t gw_status;
 #define GW_OK ((gw_status)0)
 #define GW_PENDING ((gw_status)1)         /* from a request handler: answered later, from any thread */
@@ -68,7 +67,6 @@ typedef int32_t gw_status;
 #define GW_E_INTERNAL ((gw_status)-11)    /* the callee failed; the log says more */
 
 /* ---- values ------------------------------------------------------------------------------------------------ */
-
 typedef struct gw_context { uint64_t v; } gw_context;      /* one plugin instance, as the host knows it */
 typedef struct gw_request { uint64_t v; } gw_request;      /* one request and its single answer */
 typedef struct gw_operation { uint64_t v; } gw_operation;  /* something the plugin must complete, once */
@@ -86,7 +84,6 @@ typedef struct gw_field { /* a header field, a path parameter, or a log field */
 } gw_field;
 
 /* ---- entry ------------------------------------------------------------------------------------------------- */
-
 /* What the host gives to create. Valid until destroy returns. */
 typedef struct gw_host_v1 {
   uint32_t struct_size; /* sizeof(gw_host_v1) */
@@ -129,7 +126,6 @@ typedef struct gw_plugin_v1 {
 GW_EXPORT const gw_plugin_v1 *GW_OPT gw_plugin_entry(uint32_t host_major, uint32_t host_minor);
 
 /* ==== host interfaces ======================================================================================= */
-
 #define GW_CORE_1 "gw.core/1"
 typedef struct gw_core_v1 {
   /* [any] Nanoseconds of the monotonic clock. */
@@ -161,7 +157,6 @@ typedef struct gw_log_v1 {
 } gw_log_v1;
 
 /* ---- HTTP -------------------------------------------------------------------------------------------------- */
-
 #define GW_HTTP_1 "gw.http/1"
 
 /* One request as a handler sees it. Every span is valid until that call of `request` returns. */
@@ -282,7 +277,6 @@ typedef struct gw_http_v1 {
 } gw_http_v1;
 
 /* ---- events: WebSocket topics, and plugin to plugin --------------------------------------------------------- */
-
 #define GW_EVENTS_1 "gw.events/1"
 #define GW_TOPIC_PUBLIC 1u /* anyone on /ws may have it; otherwise only identified clients */
 typedef void (*gw_event_fn)(void *GW_OPT user, gw_bytes topic, gw_bytes subject, gw_bytes payload);
@@ -302,7 +296,6 @@ typedef struct gw_events_v1 {
 } gw_events_v1;
 
 /* ---- services: calls between plugins, bytes only ------------------------------------------------------------ */
-
 #define GW_SERVICES_1 "gw.services/1"
 /* One call. Borrowed by the server for the call of gw_serve_fn. */
 typedef struct gw_call_v1 {
@@ -326,7 +319,6 @@ typedef struct gw_services_v1 {
 } gw_services_v1;
 
 /* ---- health ------------------------------------------------------------------------------------------------- */
-
 #define GW_HEALTH_1 "gw.health/1"
 #define GW_HEALTHY 0
 #define GW_DEGRADED 1
@@ -343,7 +335,6 @@ typedef struct gw_health_v1 {
 } gw_health_v1;
 
 /* ---- metrics ------------------------------------------------------------------------------------------------ */
-
 #define GW_METRICS_1 "gw.metrics/1"
 #define GW_COUNTER 1   /* record adds (never below 0); name ends in _total */
 #define GW_GAUGE 2     /* record sets */
@@ -359,7 +350,6 @@ typedef struct gw_metrics_v1 {
 } gw_metrics_v1;
 
 /* ---- jobs: the host's threads ------------------------------------------------------------------------------- */
-
 #define GW_JOBS_1 "gw.jobs/1"
 typedef void (*gw_job_fn)(void *GW_OPT user, gw_job job);
 typedef void (*gw_index_fn)(void *GW_OPT user, size_t index);
@@ -384,7 +374,6 @@ typedef struct gw_jobs_v1 {
 } gw_jobs_v1;
 
 /* ==== plugin interfaces (asked for through gw_plugin_v1.interface) ============================================= */
-
 /* Hand-over of what lives in memory to the next generation, as versioned bytes. A plugin whose state is all in its
  * database does not need it. A host that cannot replace a plugin while it runs never asks. */
 #define GW_PLUGIN_STATE_1 "gw.plugin.state/1"
