@@ -77,7 +77,7 @@ package final class AnswerDesk: AnswerSink {
         String(decoding: Self.raw(message), as: UTF8.self)
       )
       failure.details = unsafe Array(Self.raw(details))
-      failure.lines = unsafe RenderedFields(fields).lines
+      failure.fields = unsafe RenderedFields(fields)
       let whole = failure
       if let server = inline(end, request) {
         server.deliver(request) { writer, exchange in writer.failure(exchange, whole) }

@@ -28,8 +28,13 @@ package struct Failure {
   package var message: String
   /// One JSON value, or empty.
   package var details: [UInt8] = []
-  /// Rendered header lines that belong to this answer alone.
-  package var lines: [UInt8] = []
+  /// Header fields that belong to this answer alone.
+  var fields = RenderedFields()
+  /// The lines of `fields`.
+  package var lines: [UInt8] {
+    get { fields.lines }
+    set { fields.lines = newValue }
+  }
 
   package init(_ status: UInt16, _ code: String, _ message: String, lines: String = "") {
     self.status = status

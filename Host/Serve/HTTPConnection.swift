@@ -271,6 +271,7 @@ import Wire
     let goesOn = exchange.keepAlive
     self.exchange = nil
     image = nil
+    pausedAt = nil
     server.giveBack(exchange)
     guard goesOn else { return endAfterOutput() }
     guard let body else {

@@ -169,6 +169,7 @@ extension HTTPConnection {
         ("request_id", String(decoding: exchange.requestID, as: UTF8.self)), ("reason", reason),
       ]
     )
+    guard exchange.answer != .compressing else { return }  // its answer is whole and stands
     guard exchange.answer == .none else {
       exchange.status = 500
       server.leave(exchange) { cut() }
@@ -247,6 +248,11 @@ extension HTTPConnection {
 
   /// Ends a body that comes slower than the limit allows, averaged since it began.
   func checkBodyRate() {
+    if let pausedAt, let exchange, let route = exchange.route, exchange.answer == .none,
+      now - pausedAt >= server.answerNanoseconds(of: route)
+    {
+      return answerTimeout(exchange)  // the plugin takes nothing of the body
+    }
     let rate = server.limits.bodyBytesPerSecond
     let elapsed = (pausedAt ?? now) - bodyBegan
     guard rate > 0, let body, elapsed > HTTPConnection.bodyGrace else { return }
@@ -294,7 +300,10 @@ extension HTTPConnection {
   }
 
   func cancelForDrain() {
-    if let exchange { server.cancel(exchange, reason: .drain) }
+    if let exchange {
+      server.cancel(exchange, reason: .drain)
+      exchange.status = 503  // in the log alone
+    }
     cut()
   }
 }

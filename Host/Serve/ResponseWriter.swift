@@ -99,8 +99,7 @@ struct ResponseWriter {
   /// An error in the envelope, or as problem+json (RFC 9457).
   mutating func failure(_ exchange: Exchange, _ failure: borrowing Failure) {
     body.removeAll(keepingCapacity: true)
-    var fields = RenderedFields()
-    fields.lines = failure.lines
+    let fields = failure.fields
     guard !exchange.prefersProblem else {
       appendProblem(exchange, failure)
       finish(

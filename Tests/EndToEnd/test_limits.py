@@ -1,5 +1,6 @@
 """Every limit at its edge and one past it."""
 
+import select
 import time
 
 import pytest
@@ -138,13 +139,33 @@ def test_a_full_pool_is_503_and_inline_routes_go_on(start, edge, fields):
 
 def answered(clients, gateway):
     """Those for whom an answer has come, once the gateway has dealt with all of them."""
-    import select
 
     def stable():
         ready, _, _ = select.select([client.socket for client in clients], [], [], 0)
         return [client for client in clients if client.socket in ready] if len(ready) >= 7 else None
 
     return eventually(stable)
+
+
+def test_a_plugin_that_takes_no_more_of_a_body_in_time_is_504(start_shared, edge, fields):
+    gateway = start_shared([edge], LIMIT_ANSWER_SECONDS=0.3, LIMIT_BODY_BYTES=64 << 20)
+    with gateway.client() as client:
+        client.socket.setblocking(False)
+        body = bytes(1 << 20)
+        client.socket.send(request_bytes("POST", "/v1/edge/stuck", {**fields, "Content-Length": str(len(body) * 64)}))
+
+        def has_answered():
+            try:
+                client.socket.send(body)
+            except BlockingIOError:
+                pass
+            return select.select([client.socket], [], [], 0)[0]
+
+        eventually(has_answered)
+        client.socket.settimeout(5)
+        answer = client.read()
+        assert (answer.status, answer.get("Connection")) == (504, "close")
+    gateway.get("/v1/edge/release")
 
 
 def test_a_plugin_that_does_not_answer_in_time_is_504(small, fields):

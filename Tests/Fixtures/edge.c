@@ -173,6 +173,17 @@ static gw_status block(void *user, const gw_request_v1 *request, void **state) {
   while (__atomic_load_n(&releases, __ATOMIC_ACQUIRE) == before) usleep(500);
   return reply_number(request, "blocked", 1);
 }
+// Takes a body's first bytes and no more of it until released.
+static gw_status open_stuck(void *user, const gw_request_v1 *request, void **state) {
+  (void)user, (void)request, (void)state;
+  return GW_PENDING;
+}
+static gw_status stuck(void *user, void *state, gw_request request, gw_bytes chunk, int32_t last) {
+  unsigned before = __atomic_load_n(&releases, __ATOMIC_ACQUIRE);
+  (void)user, (void)state, (void)request, (void)chunk, (void)last;
+  while (__atomic_load_n(&releases, __ATOMIC_ACQUIRE) == before) usleep(500);
+  return GW_OK;
+}
 static gw_status release(void *user, const gw_request_v1 *request, void **state) {
   (void)user, (void)state;
   __atomic_add_fetch(&releases, 1, __ATOMIC_ACQ_REL);
@@ -240,6 +251,7 @@ static gw_status flood(void *user, const gw_request_v1 *request, void **state) {
 static gw_status create(const gw_host_v1 *given, gw_bytes settings, void **self) {
   static const gw_http_handler_v1 streamed = {.request = sink, .body = sink_body, .end = freed};
   static const gw_http_handler_v1 unanswered = {.request = silent, .body = ignored};
+  static const gw_http_handler_v1 stopped = {.request = open_stuck, .body = stuck};
   static const gw_http_handler_v1 streams[] = {
       {.request = chunked, .writable = writable, .cancel = cancelled, .end = freed},
       {.request = sized, .writable = writable, .cancel = cancelled, .end = freed},
@@ -267,6 +279,7 @@ static gw_status create(const gw_host_v1 *given, gw_bytes settings, void **self)
     if (add_route(routes[i].method, routes[i].path, routes[i].flags, &routes[i].handler) < 0) return GW_E_INTERNAL;
   if (add_route("POST", "/v1/edge/sink", GW_ROUTE_STREAM, &streamed) < 0) return GW_E_INTERNAL;
   if (add_route("POST", "/v1/edge/silent", GW_ROUTE_STREAM, &unanswered) < 0) return GW_E_INTERNAL;
+  if (add_route("POST", "/v1/edge/stuck", GW_ROUTE_STREAM, &stopped) < 0) return GW_E_INTERNAL;
   if (add_route("GET", "/v1/edge/chunked/{count}", 0, &streams[0]) < 0) return GW_E_INTERNAL;
   if (add_route("GET", "/v1/edge/sized/{count}", 0, &streams[1]) < 0) return GW_E_INTERNAL;
   if (add_route("GET", "/v1/edge/short/{count}", 0, &streams[2]) < 0) return GW_E_INTERNAL;
