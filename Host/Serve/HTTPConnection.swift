@@ -61,7 +61,7 @@ import Wire
 
   /// Nanoseconds that a connection lingers at most, and bytes it reads at most meanwhile.
   private static let lingerTime: Int64 = 2_000_000_000
-  private static let lingerBytes = 1024 * 1024
+  private static let lingerBytes = 16 * 1024 * 1024
   /// Bytes that may wait while a request is answered.
   private static let pipelinedBytes = 64 * 1024
   /// Bytes of a streamed body that may wait for the plugin.

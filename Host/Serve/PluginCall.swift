@@ -88,6 +88,12 @@ import Wire
 
   /// Calls the plugin's `cancel`, now if its state is known, else as soon as `request` has returned.
   func cancel(_ reason: CancelReason, hasStarted: Bool) {
+    // What still waits of the body is of no use any more, and each part may take its time.
+    steps.withLock { steps in
+      steps.waiting.removeAll { step in
+        if case .body = step { true } else { false }
+      }
+    }
     cancelled.store(reason.rawValue, ordering: .sequentiallyConsistent)
     if hasStarted || hasReturned.load(ordering: .sequentiallyConsistent) { deliverCancel() }
   }
