@@ -47,8 +47,12 @@ static gw_status bad(void *user, const gw_request_v1 *request, void **state) {
   if (http->fail(CTX, request->handle, 399, TEXT(""), TEXT(""), TEXT(""), NULL, 0) == GW_E_ARGUMENT) more++;
   if (http->fail(CTX, request->handle, 600, TEXT(""), TEXT(""), TEXT(""), NULL, 0) == GW_E_ARGUMENT) more++;
   if (http->reply(CTX, request->handle, 200, TEXT(""), (gw_bytes){NULL, 2}, NULL, 0) == GW_E_ARGUMENT) more++;
-  char data[] = {refused, ',', more};
-  return http->fail(CTX, request->handle, 418, TEXT(""), (gw_bytes){(uint8_t *)data, 3}, TEXT(""), NULL, 0);
+  static const uint16_t bodiless[] = {199, 204, 205, 304, 600};
+  char streams = '0';
+  for (size_t i = 0; i < sizeof bodiless / sizeof *bodiless; i++)
+    if (http->start(CTX, request->handle, bodiless[i], NULL, 0, UINT64_MAX) == GW_E_ARGUMENT) streams++;
+  char data[] = {refused, ',', more, ',', streams};
+  return http->fail(CTX, request->handle, 418, TEXT(""), (gw_bytes){(uint8_t *)data, 5}, TEXT(""), NULL, 0);
 }
 static int released;
 static void release(void *owner, const uint8_t *start, size_t count) { (void)owner, (void)start, (void)count; released++; }

@@ -167,7 +167,7 @@ struct PluginRegistryTests {
     bench.server.cancel(never.request)
     #expect(try bench.ask("/v1/late").answer?.body == #""gone""#)
     let bad = try bench.ask("/v1/bad").answer
-    #expect(bad?.message == "9,7")
+    #expect(bad?.message == "9,7,5")
     #expect(bad?.status == 418)
     #expect(try bench.ask("/v1/buffers").answer?.body == "3")
     try bench.end()
