@@ -32,7 +32,7 @@ package final class PluginInstance: @unchecked Sendable {
   package let generation: UInt32
   /// What the plugin passes to every host function, and the `owner` of its answers.
   package let context: UInt64
-  let library: PluginLibrary
+  let library: any PluginCode
   let host: HostResources
   let ceilings: PluginFile.Ceilings
   let directory: UnsafeBufferPointer<UInt8>
@@ -43,7 +43,7 @@ package final class PluginInstance: @unchecked Sendable {
   private let errors = Mutex<[UInt: String]>([:])
 
   init(
-    library: PluginLibrary,
+    library: any PluginCode,
     generation: UInt32,
     context: UInt64,
     directory: String,

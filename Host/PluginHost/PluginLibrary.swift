@@ -6,7 +6,7 @@ import Synchronization
 // Sendable although it holds pointers: they are constant and point at static data of the mapped image, and `close` is
 // called once, after the last use.
 @safe
-package final class PluginLibrary: @unchecked Sendable {
+package final class PluginLibrary: PluginCode, @unchecked Sendable {
   package enum Refusal: Error, Equatable {
     case unreadable(SystemError)
     case notALibrary(ELFImage.Refusal)
@@ -32,6 +32,7 @@ package final class PluginLibrary: @unchecked Sendable {
   package let image: ELFImage
   package let copy: GenerationStage.Copy
   package let descriptor: UnsafePointer<gw_plugin_v1>
+  package var digest: String { copy.digest }
   private let handle: UnsafeMutableRawPointer
   private let stage: GenerationStage
   private let foreignThreads = Mutex<String?>(nil)

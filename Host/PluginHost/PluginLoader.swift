@@ -81,20 +81,20 @@ final class PluginLoader: Sendable {
   ) throws(PluginFileError) -> PluginInstance {
     let library = try open(file)
     if let other = taken[library.id] {
-      _ = library.close()
+      _ = library.close(obstacle: nil)
       throw fault(
         file,
         "the plugin \"\(library.id)\" is loaded already, from \(other); disable one of the files"
       )
     }
     guard let context = ContextTable.reserve() else {
-      _ = library.close()
+      _ = library.close(obstacle: nil)
       throw fault(file, "\(ContextTable.capacity) plugins are loaded; no more are possible")
     }
     let directory = "\(dataDirectory)/plugins/\(library.id)"
     do { try Directory.make(directory) } catch {
       ContextTable.release(context)
-      _ = library.close()
+      _ = library.close(obstacle: nil)
       throw fault(file, "its data directory cannot be made: \(error)")
     }
     let instance = PluginInstance(
@@ -116,7 +116,7 @@ final class PluginLoader: Sendable {
     }
   }
 
-  private func open(_ file: PluginFile) throws(PluginFileError) -> PluginLibrary {
+  private func open(_ file: PluginFile) throws(PluginFileError) -> any PluginCode {
     let candidates = file.candidates(in: libraryDirectory)
     guard let source = candidates.first(where: { unsafe access($0, F_OK) == 0 }) else {
       throw PluginFileError(

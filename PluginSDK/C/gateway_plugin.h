@@ -22,6 +22,9 @@
  *
  * LIFE: create -> activate -> serving -> quiesce -> destroy. Only create and activate may fail, and a failure leaves
  * nothing behind (destroy is called if create gave a `self`). Several instances may live at once in one process.
+ * SWAP: new create -> (old jobs end) -> old snapshot -> new restore -> new activate -> all routes, topics, checks and
+ * services move at once -> requests under way end on the old one -> old quiesce -> old destroy. A replaced generation
+ * may be kept for a while, without traffic and repeated work, and be given everything back.
  *
  * C11 and C++17; no dependencies, no variadics, no bit-fields, no enums in signatures.
  */
@@ -375,7 +378,7 @@ typedef struct gw_jobs_v1 {
 
 /* ==== plugin interfaces (asked for through gw_plugin_v1.interface) ============================================= */
 /* Hand-over of what lives in memory to the next generation, as versioned bytes. A plugin whose state is all in its
- * database does not need it. A host that cannot replace a plugin while it runs never asks. */
+ * database does not need it. */
 #define GW_PLUGIN_STATE_1 "gw.plugin.state/1"
 typedef struct gw_plugin_state_v1 {
   gw_bytes schema;      /* a stable name, for example "org.example.cart" */
@@ -388,6 +391,23 @@ typedef struct gw_plugin_state_v1 {
   /* [setup] The new generation, between create and activate. GW_E_SCHEMA refuses the swap. */
   gw_status (*GW_SET restore)(void *GW_OPT self, uint32_t schema_number, gw_bytes state);
 } gw_plugin_state_v1;
+
+/* Jobs that move at a replacement. Without this table the old generation stays until its jobs have ended by
+ * themselves; with it they end at once (should_stop becomes 1, as does that of jobs started meanwhile), the host waits
+ * for them, then asks for the state, and the new generation goes on from the last checkpoint in its activate. */
+#define GW_PLUGIN_JOBS_1 "gw.plugin.jobs/1"
+typedef struct gw_plugin_jobs_v1 {
+  /* [setup] The replacement did not come about: this generation goes on serving. Start the jobs again. */
+  void (*GW_SET resume)(void *GW_OPT self);
+} gw_plugin_jobs_v1;
+
+/* What the plugin itself knows of being fit to serve, asked before it replaces anything. */
+#define GW_PLUGIN_SELFTEST_1 "gw.plugin.selftest/1"
+typedef struct gw_plugin_selftest_v1 {
+  /* [setup] In a child process, with the real settings and an empty data directory, between create and destroy; at
+   * most 10 s. Below 0, with set_error's sentence: this build is not taken. */
+  gw_status (*GW_SET run)(void *GW_OPT self);
+} gw_plugin_selftest_v1;
 
 #ifdef __cplusplus
 }
