@@ -1,69 +1,31 @@
 import Gateway
-import Glibc
-import Wire
 
-/// The verb `plugin`: asks a running gateway about its plugins.
+/// The verb `plugin`: hands over to the verb behind it, one file for each.
 enum PluginCommand {
   private static let usage = """
-    usage: gateway plugin list [--json]
-    Asks the gateway that runs with the same DATA_DIR.
+    usage: gateway plugin list [--json]          what the running gateway has loaded
+    Where a verb asks a gateway, it is the one that runs with the same DATA_DIR.
     """
 
   /// Runs the verb.
   ///
   /// - Parameters:
   ///   - arguments: What follows `plugin`.
-  ///   - environment: The variables of the process; only `DATA_DIR` counts.
+  ///   - environment: The variables of the process.
   /// - Returns: The exit status: 0 done, 1 not done, 2 not understood.
   static func run(_ arguments: ArraySlice<String>, environment: [String: String]) -> Int32 {
-    switch Array(arguments) {
-    case ["list"]: return list(environment, asJSON: false)
-    case ["list", "--json"]: return list(environment, asJSON: true)
-    case ["--help"], ["-h"], ["help"]:
+    let rest = arguments.dropFirst()
+    switch arguments.first {
+    case "list": return PluginListCommand.run(rest, environment: environment)
+    case "--help", "-h", "help":
       print(usage)
       return 0
-    default:
+    case let verb?:
+      StandardError.write("plugin \(verb.debugDescription): there is no such verb\n\(usage)")
+      return 2
+    case nil:
       StandardError.write(usage)
       return 2
     }
-  }
-
-  private static func list(_ environment: [String: String], asJSON: Bool) -> Int32 {
-    let named = environment["DATA_DIR"] ?? ""
-    let directory = named.isEmpty ? Settings().dataDirectory : named
-    do throws(ControlSocket.Failure) {
-      let answer = try ControlSocket.ask(directory, ["verb": "plugins"])
-      guard let plugins = answer["plugins"] else { throw .badAnswer }
-      print(asJSON ? plugins.text : table(plugins.asArray ?? []))
-      return 0
-    } catch {
-      StandardError.write(error.description)
-      return 1
-    }
-  }
-
-  private static func table(_ plugins: [JSON]) -> String {
-    guard !plugins.isEmpty else { return "no plugins" }
-    var rows = [["NAME", "VERSION", "GENERATION", "STATE", "ROUTES"]]
-    for plugin in plugins {
-      rows.append([
-        plugin["name"]?.asString ?? "", plugin["version"]?.asString ?? "",
-        "\(plugin["generation"]?.asInteger ?? 0)", plugin["state"]?.asString ?? "",
-        "\(plugin["routes"]?.asArray?.count ?? 0)",
-      ])
-    }
-    let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-    var lines = rows.map { row in
-      // The last column is not padded: blanks at a line's end are only in the way.
-      zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }.dropLast()
-        .joined(separator: "  ") + "  " + (row.last ?? "")
-    }
-    // Below each plugin, indented: why it is not active, and its routes.
-    for (index, plugin) in plugins.enumerated().reversed() {
-      var details = plugin["routes"]?.asArray?.compactMap(\.asString) ?? []
-      if let reason = plugin["reason"]?.asString, !reason.isEmpty { details.insert(reason, at: 0) }
-      lines.insert(contentsOf: details.map { "  \($0)" }, at: index + 2)
-    }
-    return lines.joined(separator: "\n")
   }
 }
