@@ -1,6 +1,6 @@
 import CGatewayPlugin
 import Glibc
-import Synchronization
+package import Synchronization
 import Wire
 
 /// One live generation of a plugin.
@@ -40,6 +40,11 @@ package final class PluginInstance: @unchecked Sendable {
   let jobs: JobTable
   let hostTable: UnsafeMutablePointer<gw_host_v1>
   let declared = Mutex(Declared())
+  /// Requests that this generation answered, and those of them that it failed.
+  ///
+  /// A failure is a status from 500 on that the plugin gave, a fault of its own, or its timeout.
+  package let answers = Atomic<Int>(0)
+  package let failures = Atomic<Int>(0)
   private let errors = Mutex<[UInt: String]>([:])
 
   init(

@@ -16,6 +16,7 @@ package final class PluginRegistry: Sendable {
   private let loader: PluginLoader
   private let host: HostResources
   private let entries = Mutex<[Entry]>([])
+  private let routeHost: Mutex<(any RouteHost)?>
 
   /// Makes the directories under the data directory and the plugins' threads; loads nothing yet.
   ///
@@ -29,6 +30,7 @@ package final class PluginRegistry: Sendable {
   ///   - health: Takes the plugins' health.
   ///   - reserved: The host's own methods and paths; the method `*` stands for all.
   ///   - probe: Tries each plugin in a child process first; `nil` goes without.
+  ///   - routeHost: Serves the routes; `nil` while there is no server, or until `attach`.
   /// - Throws: `SystemError` when a directory or thread cannot be made.
   package init(
     settings: Settings,
@@ -39,8 +41,10 @@ package final class PluginRegistry: Sendable {
     metrics: MetricsRegistry,
     health: HealthBoard,
     reserved: [(method: String, pattern: PathPattern)] = [],
-    probe: PluginProbe? = nil
+    probe: PluginProbe? = nil,
+    routeHost: (any RouteHost)? = nil
   ) throws(SystemError) {
+    self.routeHost = Mutex(routeHost)
     self.settings = settings
     self.log = log
     self.probe = probe
@@ -58,6 +62,11 @@ package final class PluginRegistry: Sendable {
     loader = try PluginLoader(settings: settings, host: host)
   }
 
+  /// Gives the registry whoever serves the routes; before `loadAll`.
+  package func attach(_ routeHost: any RouteHost) {
+    self.routeHost.withLock { $0 = routeHost }
+  }
+
   /// The routes of all active plugins, in the order of their files.
   package var routes: [PluginRoute] {
     entries.withLock { $0 }.flatMap { $0.instance?.routes ?? [] }
@@ -70,6 +79,7 @@ package final class PluginRegistry: Sendable {
   package var reports: [PluginReport] { entries.withLock { $0.map(\.report) } }
 
   /// Loads every file of the plugins directory, in order of name; one that fails does not stop the others.
+  @discardableResult
   package func loadAll() -> [PluginReport] {
     let directory = settings.pluginsDirectory
     let files: [String]
@@ -86,7 +96,80 @@ package final class PluginRegistry: Sendable {
       entry.report.loadTime = .nanoseconds(MonotonicClock.now - start)
       record(entry)
     }
+    publish()
     return reports
+  }
+
+  /// Swaps a plugin to its library as it is on disk now, also when that is what runs.
+  ///
+  /// Blocks; not to be called from a loop's or the pool's thread.
+  ///
+  /// - Parameters:
+  ///   - name: The plugin's id, or the name of its file without number and extension.
+  ///   - force: Ends jobs that an earlier generation still runs.
+  /// - Returns: What was done.
+  package func reload(_ name: String, force: Bool = false) -> ChangeReport {
+    change("reload", name) { _ in true }
+  }
+
+  /// Switches a plugin on, in its file too.
+  package func enable(_ name: String) -> ChangeReport { change("enable", name) { _ in true } }
+
+  /// Switches a plugin off, in its file too.
+  package func disable(_ name: String) -> ChangeReport { change("disable", name) { _ in false } }
+
+  /// Makes the running plugins what the plugins directory and the libraries say.
+  ///
+  /// - Returns: One report for each plugin that was, or should have been, changed.
+  package func rescan() -> [ChangeReport] {
+    entries.withLock { $0.map(\.report.name) }.map { name in
+      change("load", name) { ((try? PluginFile(path: $0))?.isEnabled) ?? false }
+    }
+  }
+
+  private func publish() {
+    let host = routeHost.withLock { $0 }
+    host?.publish(routes, topics: topics)
+  }
+
+  private func change(
+    _ change: String,
+    _ name: String,
+    wanted: (String) -> Bool
+  ) -> ChangeReport {
+    var report = ChangeReport(change: change, plugin: name, outcome: .failed, message: "")
+    let found = entries.withLock { entries in
+      entries.firstIndex {
+        $0.report.name == name || PluginFile.label(ofFile: $0.report.file) == name
+      }
+      .map { ($0, entries[$0]) }
+    }
+    guard let (index, entry) = found else {
+      report.message = "there is no plugin \"\(name)\"; gateway plugin list shows what there is"
+      return report
+    }
+    report.generationBefore = entry.instance?.generation
+    let start = MonotonicClock.now
+    if let instance = entry.instance {
+      entries.withLock { $0[index].instance = nil }
+      publish()
+      let (state, reason) = loader.end(instance, by: start + settings.limits.drainTime.nanoseconds)
+      report.steps.append(
+        .init(name: "drain", duration: .nanoseconds(MonotonicClock.now - start), detail: reason)
+      )
+      entries.withLock { $0[index].report.state = state }
+    }
+    guard wanted(entry.file) else {
+      report.outcome = .done
+      return report
+    }
+    let loaded = load(entry.file, verdict: nil)
+    entries.withLock { $0[index] = loaded }
+    publish()
+    report.outcome = loaded.instance == nil ? .failed : .done
+    report.message = loaded.report.reason
+    report.generationAfter = loaded.instance?.generation
+    return report
   }
 
   /// Ends all plugins, the last loaded first.
