@@ -16,9 +16,16 @@ package final class Core: Sendable {
   package let isReady = Atomic<Bool>(false)
   package let isDraining = Atomic<Bool>(false)
   private let version = Atomic<UInt64>(1)
-  private let table: Mutex<RouteTable>
-  /// Topics of all plugins by name.
-  private let topicTable = Mutex<[String: TopicDeclaration]>([:])
+  private let served: Mutex<Served>
+
+  /// What all loops serve, of one moment.
+  struct Served {
+    var table: RouteTable
+    /// Topics of all plugins by name.
+    var topics: [String: TopicDeclaration] = [:]
+    /// Ids of the plugins at which no request may begin now.
+    var held: Set<String> = []
+  }
 
   package init(settings: Settings, writer: LogWriter, log: Log, revocations: any RevocationList)
     throws(SystemError)
@@ -36,32 +43,48 @@ package final class Core: Sendable {
       limit: settings.limits.connections,
       limitPerAddress: settings.limits.connectionsPerAddress
     )
-    table = Mutex(RouteTable(pluginRoutes: []))
+    served = Mutex(Served(table: RouteTable(pluginRoutes: [])))
   }
 
-  /// The newest route table, and its number.
+  /// What is served now, and its number.
   ///
-  /// Loops keep the table and ask again when `routesVersion` has moved on.
-  package func routes() -> (RouteTable, UInt64) {
-    table.withLock { ($0, version.load(ordering: .acquiring)) }
+  /// Loops keep it and ask again when `servedVersion` has moved on.
+  func whatIsServed() -> (Served, UInt64) {
+    served.withLock { ($0, version.load(ordering: .acquiring)) }
   }
 
-  package var routesVersion: UInt64 { version.load(ordering: .acquiring) }
+  var servedVersion: UInt64 { version.load(ordering: .acquiring) }
+
+  /// The newest route table.
+  package var routes: RouteTable { served.withLock { $0.table } }
 
   /// Replaces all routes and topics at once; requests under way keep the table they began with.
+  ///
+  /// Loops follow at their next request; `RouteSwitch` waits for them.
   package func publish(_ routes: RouteTable, topics: [TopicDeclaration]) {
-    topicTable.withLock { known in
-      known = Dictionary(topics.map { ($0.name, $0) }) { first, _ in first }
+    change { served in
+      served.table = routes
+      served.topics = Dictionary(topics.map { ($0.name, $0) }) { first, _ in first }
     }
-    table.withLock { table in
-      table = routes
+  }
+
+  /// Lets no request begin at `plugin`, or lets them again.
+  func hold(_ plugin: String, _ isHeld: Bool) {
+    change { served in
+      if isHeld { served.held.insert(plugin) } else { served.held.remove(plugin) }
+    }
+  }
+
+  private func change(_ change: (inout Served) -> Void) {
+    served.withLock { served in
+      change(&served)
       version.add(1, ordering: .releasing)
     }
   }
 
   /// The declaration of a topic, `nil` when no plugin publishes it.
-  func topic(_ name: String) -> TopicDeclaration? { topicTable.withLock { $0[name] } }
+  func topic(_ name: String) -> TopicDeclaration? { served.withLock { $0.topics[name] } }
 
   /// Names of all topics, in order.
-  var topicNames: [String] { topicTable.withLock { $0.keys.sorted() } }
+  var topicNames: [String] { served.withLock { $0.topics.keys.sorted() } }
 }

@@ -67,7 +67,7 @@ package final class Gateway {
       throw StartError(description: "\(error)")
     }
     _ = registry.loadAll()
-    core.publish(RouteTable(pluginRoutes: registry.routes), topics: registry.topics)
+    RouteSwitch(core: core, ends: ends).publish(registry.routes, topics: registry.topics)
   }
 
   /// Serves until a signal has stopped it and everything has ended.

@@ -6,25 +6,6 @@ import Wire
 ///
 /// Requests are answered one at a time, in order; bytes of the next ones wait in `input`.
 @safe package final class HTTPConnection: Source {
-  /// What the connection is doing.
-  enum Phase {
-    /// Waiting for, or in, the next request's head.
-    case head
-    /// In a body that the plugin gets whole.
-    case collecting
-    /// In a body that the plugin gets as it comes.
-    case streaming
-    /// In the rest of a body that nobody wants.
-    case discarding
-    /// The request is complete; a plugin answers.
-    case waiting
-    /// The handshake is done; the socket is handed to a WebSocket once `process` has returned.
-    case upgrading
-    /// The last answer is out; reading until the client has seen it (RFC 9112 §9.6).
-    case lingering
-    case closed
-  }
-
   let peer: [UInt8]
   let server: Server
   var phase = Phase.head
@@ -50,7 +31,7 @@ import Wire
   private let raw: CInt
   private(set) var output = OutputQueue()
   private var interest: UInt32 = 0
-  private var headBegan: Int64 = 0
+  var headBegan: Int64 = 0
   private var lastProgress: Int64 = 0
   private var served = 0
   /// Whether requests wait unread because the client has not taken the answers in front of them.
@@ -124,13 +105,14 @@ import Wire
       let hasLineEnd = unsafe bytes.contains(ASCII.lineFeed)
       unsafe input.append(contentsOf: bytes)
       // A head sent byte by byte is not parsed anew for each of them.
+      if phase == .held { return settle() }
       if phase != .head || hasLineEnd || input.count > server.limits.headBytes { processInput() }
     }
     settle()
   }
 
   /// Goes on with the bytes that wait.
-  private func processInput() {
+  func processInput() {
     let taken = input
     input = []
     let used = unsafe taken.withUnsafeBufferPointer { unsafe process($0) }
@@ -163,7 +145,7 @@ import Wire
         let before = offset
         unsafe readBody(bytes, from: &offset)
         guard offset > before || phase == .head else { return offset }
-      case .waiting, .upgrading: return offset
+      case .held, .waiting, .upgrading: return offset
       case .lingering:
         lingered += bytes.count - offset
         if lingered > Self.lingerBytes { close() }
@@ -183,6 +165,10 @@ import Wire
         maxFields: server.limits.headFields
       )
       guard let length else { return nil }
+      if server.isHolding, unsafe mustWait(bytes) {
+        park()
+        return nil
+      }
       served += 1
       unsafe dispatch(UnsafeBufferPointer(rebasing: bytes[..<length]))
       return length
@@ -249,7 +235,7 @@ import Wire
     switch phase {
     case .head: return !isHeldBack
     case .collecting, .discarding, .lingering: return true
-    case .waiting: return input.count < Self.pipelinedBytes
+    case .held, .waiting: return input.count < Self.pipelinedBytes
     case .streaming:
       let isWanted = unconsumed < Self.bodyBytesAhead
       if isWanted, let paused = pausedAt {
@@ -326,6 +312,7 @@ import Wire
   /// Closes at once.
   func close() {
     guard phase != .closed else { return }
+    if phase == .held { server.parked.remove(token) }
     phase = .closed
     server.loop.unwatch(self, raw)
     socket = nil
@@ -366,7 +353,7 @@ import Wire
       }
     case .collecting, .streaming, .discarding: at = now + 1_000_000_000
     case .waiting: if let exchange, exchange.answer == .none { at = exchange.deadline }
-    case .lingering, .closed, .upgrading: break
+    case .held, .lingering, .closed, .upgrading: break
     }
     if !output.isEmpty { at = min(at, lastProgress + server.stallNanoseconds) }
     server.loop.setDeadline(self, at: at)
@@ -387,6 +374,7 @@ import Wire
         answerTimeout(exchange)
       }
     case .lingering: return close()
+    case .held: break
     case .closed, .upgrading: return
     }
     settle()

@@ -26,7 +26,7 @@ extension Core {
       # TYPE gateway_route_requests_total counter
 
       """
-    let routes = routes().0.pluginRoutes
+    let routes = self.routes.pluginRoutes
     for route in routes {
       text += "gateway_route_requests_total{\(Self.labels(route))} "
       text += "\(route.requests.load(ordering: .relaxed))\n"

@@ -29,8 +29,10 @@ import Wire
   private(set) var listener: Listener?
   /// Whether connections end with the request at hand.
   private(set) var isDraining = false
-  private var routes: RouteTable
-  private var routesVersion: UInt64
+  private var served: Core.Served
+  private var servedVersion: UInt64
+  /// Connections whose next request waits for its plugin, by token.
+  var parked: Set<UInt64> = []
   private var spareExchanges: [Exchange] = []
   private var exchanges: [Exchange?] = []
   private var ids: RequestIDs
@@ -58,7 +60,7 @@ import Wire
       ? AccessLog(writer: core.writer, format: core.settings.logFormat) : nil
     traffic = end.traffic
     cors = CORSPolicy(origins: core.settings.corsOrigins)
-    (routes, routesVersion) = core.routes()
+    (served, servedVersion) = core.whatIsServed()
     ids = RequestIDs()
     flush = FlushTimer(server: self)
     end.attach(self)
@@ -119,8 +121,22 @@ import Wire
 
   /// The route table a request that begins now will keep.
   func currentRoutes() -> RouteTable {
-    if core.routesVersion != routesVersion { (routes, routesVersion) = core.routes() }
-    return routes
+    follow()
+    return served.table
+  }
+
+  /// Whether requests to any plugin wait.
+  var isHolding: Bool {
+    follow()
+    return !served.held.isEmpty
+  }
+
+  /// Whether requests to `plugin` wait.
+  func holds(_ plugin: String) -> Bool { served.held.contains(plugin) }
+
+  /// Brings what this loop serves up to date.
+  func follow() {
+    if core.servedVersion != servedVersion { (served, servedVersion) = core.whatIsServed() }
   }
 
   /// Brings the rendered date up to the loop's clock.

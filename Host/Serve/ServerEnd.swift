@@ -7,8 +7,16 @@ import Synchronization
   /// Bytes of events that the loop has not delivered yet.
   let eventBytes = Atomic<Int>(0)
   private let remote = Mutex<EventLoop.Remote?>(nil)
+  private let visits = Monitor(Visits())
   /// Address of the server, which lives as long as the process serves; 0 before it is made.
   private let server = Atomic<UInt>(0)
+
+  /// Work that somebody waits for; the loop runs it in the order of its numbers.
+  private struct Visits {
+    var asked: UInt64 = 0
+    var done: UInt64 = 0
+    var hasLeft = false
+  }
 
   package init(index: Int) { gates = AnswerGates(loop: index) }
 
@@ -23,6 +31,8 @@ import Synchronization
   func detach() {
     remote.withLock { $0 = nil }
     eventBytes.store(0, ordering: .relaxed)
+    visits.withLock { $0.hasLeft = true }
+    visits.wakeAll()
   }
 
   /// The server, when the caller runs on its loop's thread; `nil` on any other.
@@ -42,6 +52,35 @@ import Synchronization
       if let server = unsafe resolve() { work(server) }
     }
     return true
+  }
+
+  /// Runs `work` on the server's loop.
+  ///
+  /// - Parameter work: Runs on the loop's thread, unless the loop ends first.
+  /// - Returns: What to wait for with `hasRun`; `nil` when the loop has not begun or has ended.
+  func visit(_ work: @escaping @Sendable (Server) -> Void) -> UInt64? {
+    // Posted under the lock, so that the loop sees the numbers in their order.
+    visits.withLock { visits in
+      let number = visits.asked + 1
+      let isPosted = post { [self] server in
+        work(server)
+        self.visits.withLock { $0.done = number }
+        self.visits.wakeAll()
+      }
+      guard isPosted else { return nil }
+      visits.asked = number
+      return number
+    }
+  }
+
+  /// Waits until the loop has run what `visit` gave it, or has ended.
+  ///
+  /// - Parameters:
+  ///   - visit: Its number.
+  ///   - deadline: Nanoseconds of the monotonic clock.
+  /// - Returns: `false` when the deadline passed first.
+  func hasRun(_ visit: UInt64, by deadline: Int64) -> Bool {
+    visits.wait(until: deadline) { $0.done >= visit || $0.hasLeft ? true : nil } ?? false
   }
 
   private func current() -> EventLoop.Remote? { remote.withLock { $0 } }

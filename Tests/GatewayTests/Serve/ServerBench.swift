@@ -14,14 +14,15 @@ final class ServerBench {
   private let writer: LogWriter
   private let logFile: CInt
 
-  init(_ change: (inout Settings) -> Void = { _ in }) throws {
+  /// Makes a server whose log goes to `writer`, or nowhere.
+  init(writer given: LogWriter? = nil, _ change: (inout Settings) -> Void = { _ in }) throws {
     var settings = Settings()
     settings.jwtSecret = tokenSecret
     settings.limits.poolThreads = 1
     settings.accessLog = false
     change(&settings)
     logFile = open("/dev/null", O_WRONLY)
-    writer = try LogWriter(output: logFile)
+    writer = try given ?? LogWriter(output: logFile)
     let log = Log(writer: writer, level: .debug, format: .text)
     core = try Core(
       settings: settings,
