@@ -201,15 +201,16 @@ def make_token(user="alice", scope="read,write", tier="bench", secret=SECRET, al
 
 @pytest.fixture(scope="session")
 def fixture_library(tmp_path_factory):
-    """Compiles a plugin of Tests/Fixtures; gives the path of the library."""
+    """Compiles a plugin of Tests/Fixtures, with these macros; gives the path of the library."""
     directory = tmp_path_factory.mktemp("libraries")
 
-    def library(name):
-        path = directory / f"{name}.so"
+    def library(name, **definitions):
+        options = [f"-D{key}={value}" for key, value in sorted(definitions.items())]
+        path = directory / ("".join([name, *options]).replace('"', "") + ".so")
         if not path.exists():
             subprocess.run(
                 ["clang", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-shared",
-                 "-fPIC", "-I", ROOT / "PluginSDK/C", "-I", ROOT / "Tests/Fixtures",
+                 "-fPIC", *options, "-I", ROOT / "PluginSDK/C", "-I", ROOT / "Tests/Fixtures",
                  ROOT / f"Tests/Fixtures/{name}.c", "-o", path],
                 check=True,
             )

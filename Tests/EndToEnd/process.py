@@ -1,0 +1,39 @@
+"""What the kernel knows of a process."""
+
+import os
+import re
+from pathlib import Path
+
+
+class Process:
+    """One process, by its number."""
+
+    def __init__(self, pid):
+        self.directory = Path(f"/proc/{pid}")
+
+    @property
+    def resident(self):
+        return self._status("VmRSS") * 1024
+
+    @property
+    def private(self):
+        return self._status("RssAnon") * 1024
+
+    @property
+    def threads(self):
+        return self._status("Threads")
+
+    @property
+    def descriptors(self):
+        return len(os.listdir(self.directory / "fd"))
+
+    def images(self, label):
+        """The private copies of a plugin's library that are mapped."""
+        found = set()
+        for line in (self.directory / "maps").read_text().splitlines():
+            if match := re.search(rf"/generations/({re.escape(label)}-\S+\.so)", line):
+                found.add(match[1])
+        return found
+
+    def _status(self, name):
+        return int(re.search(rf"^{name}:\s+(\d+)", (self.directory / "status").read_text(), re.M)[1])
