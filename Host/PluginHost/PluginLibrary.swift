@@ -34,7 +34,7 @@ package final class PluginLibrary: PluginCode, @unchecked Sendable {
   package let descriptor: UnsafePointer<gw_plugin_v1>
   package var digest: String { copy.digest }
   private let handle: UnsafeMutableRawPointer
-  private let stage: GenerationStage
+  private let stage: GenerationStage?
   private let foreignThreads = Mutex<String?>(nil)
 
   /// Opens a private copy of a library and checks its contract before calling anything else in it.
@@ -44,9 +44,28 @@ package final class PluginLibrary: PluginCode, @unchecked Sendable {
   ///   - label: For the copy's name.
   ///   - stage: Where the copy goes.
   /// - Throws: `Refusal`; of the plugin nothing has run but its constructors and `gw_plugin_entry`.
-  package init(source: String, label: String, stage: GenerationStage) throws(Refusal) {
+  package convenience init(
+    source: String,
+    label: String,
+    stage: GenerationStage
+  ) throws(Refusal) {
     let copy: GenerationStage.Copy
     do { copy = try stage.copy(source, label: label) } catch { throw .unreadable(error) }
+    do throws(Refusal) {
+      try self.init(copy: copy, stage: stage)
+    } catch {
+      stage.remove(copy)
+      throw error
+    }
+  }
+
+  /// Opens a copy that was made already.
+  ///
+  /// - Parameters:
+  ///   - copy: Stays when it is refused.
+  ///   - stage: Has it removed at the end; `nil` leaves that to whoever made it.
+  /// - Throws: `Refusal`; of the plugin nothing has run but its constructors and `gw_plugin_entry`.
+  package init(copy: GenerationStage.Copy, stage: GenerationStage?) throws(Refusal) {
     var opened: UnsafeMutableRawPointer?
     var ties: [String] = []
     do throws(Refusal) {
@@ -67,7 +86,6 @@ package final class PluginLibrary: PluginCode, @unchecked Sendable {
       unsafe self.handle = handle
     } catch {
       if let opened = unsafe opened, ties.isEmpty { unsafe dlclose(opened) }
-      stage.remove(copy)
       throw error
     }
     self.copy = copy
@@ -90,7 +108,7 @@ package final class PluginLibrary: PluginCode, @unchecked Sendable {
   /// - Parameter obstacle: A further reason to keep it.
   /// - Returns: What was done and why.
   package func close(obstacle: String? = nil) -> Closing {
-    stage.remove(copy)
+    stage?.remove(copy)
     if let reason = obstacle ?? tie { return .retired(reason: reason) }
     unsafe dlclose(handle)
     // The linker has its own reasons to keep an image (thread-local destructors, references of other images).

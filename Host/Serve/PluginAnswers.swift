@@ -3,14 +3,6 @@ import CLinux
 import Synchronization
 import Wire
 
-/// Why a plugin's answer is not wanted any more.
-enum CancelReason: Int32 {
-  case peerGone = 1
-  case deadline = 2
-  case drain = 3
-  case body = 4
-}
-
 /// What plugins answer, carried out on the loop of the request.
 extension Server {
   // MARK: - Whole answers

@@ -2,7 +2,7 @@ import CGatewayPlugin
 import Wire
 
 /// A request as a plugin sees it, detached from the connection that brought it.
-struct RequestImage: Sendable {
+struct RequestImage: RequestSource {
   /// Request line and fields as they came; `head` points into it.
   var bytes: [UInt8]
   var head: RequestView.Head

@@ -1,6 +1,22 @@
 import CGatewayPlugin
 import Synchronization
-import Wire
+
+/// Why a plugin's answer is not wanted any more.
+enum CancelReason: Int32 {
+  case peerGone = 1
+  case deadline = 2
+  case drain = 3
+  case body = 4
+}
+
+/// A request's bytes, wherever they are kept.
+protocol RequestSource: Sendable {
+  /// Calls `use` with the contract's form of the request, valid for that call.
+  func withRequest<Result>(
+    handle: UInt64,
+    _ use: (UnsafePointer<gw_request_v1>) -> Result
+  ) -> Result
+}
 
 /// One request at a plugin's worker route: its bytes, and the steps that are still to be run.
 ///
@@ -30,7 +46,7 @@ import Wire
 
   let route: PluginRoute
   let handle: UInt64
-  private let image: RequestImage
+  private let image: any RequestSource
   private let steps = Mutex(Steps())
   /// Memory of its own: the plugin writes it while the loop may read it, which no variable allows.
   private let state: UnsafeMutablePointer<UnsafeMutableRawPointer?>
@@ -43,7 +59,7 @@ import Wire
   init(
     route: PluginRoute,
     handle: UInt64,
-    image: RequestImage,
+    image: any RequestSource,
     report: @escaping @Sendable (Report) -> Void
   ) {
     self.route = route
