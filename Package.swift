@@ -59,7 +59,7 @@ let package = Package(
       dependencies: ["Wire", "CLinux", "COpenSSL", "CZlib", "CSQLite", "CGatewayPlugin"],
       path: "Host",
       exclude: ["Main", "Wire", "CLinux", "COpenSSL", "CZlib", "CSQLite"],
-      sources: ["Loop", "Net", "Serve", "Policy", "PluginHost", "Observe", "Settings"],
+      sources: ["Loop", "Net", "Serve", "Policy", "PluginHost", "Observe", "Settings", "Scaffold"],
       swiftSettings: strict + fast
     ),
     .executableTarget(
@@ -78,17 +78,17 @@ let package = Package(
       swiftSettings: strict
     ),
 
+    // The template that `gateway plugin new --lang swift` copies, built and tested here as it is.
     .target(
       name: "HelloSwift",
       dependencies: ["GatewayPlugin"],
-      path: "PluginSDK/Templates/swift",
-      exclude: ["Entry", "50-hello_swift.json"],
+      path: "PluginSDK/Templates/swift/Sources/HelloSwift",
       swiftSettings: strict
     ),
     .target(
       name: "HelloSwiftEntry",
       dependencies: ["HelloSwift", "GatewayPlugin", "CGatewayPlugin"],
-      path: "PluginSDK/Templates/swift/Entry",
+      path: "PluginSDK/Templates/swift/Sources/HelloSwiftEntry",
       swiftSettings: strict + ownRuntime,
       linkerSettings: sealed
     ),
@@ -126,6 +126,12 @@ let package = Package(
       name: "PluginSDKTests",
       dependencies: ["GatewayPlugin", "HelloSwift", "Wire", "CGatewayPlugin"],
       path: "Tests/PluginSDKTests",
+      swiftSettings: tested
+    ),
+    .testTarget(
+      name: "HelloSwiftTests",
+      dependencies: ["HelloSwift"],
+      path: "PluginSDK/Templates/swift/Tests/HelloSwiftTests",
       swiftSettings: tested
     ),
     .testTarget(

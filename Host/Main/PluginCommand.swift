@@ -4,6 +4,7 @@ import Gateway
 enum PluginCommand {
   private static let usage = """
     usage: gateway plugin list [--json]          what the running gateway has loaded
+           gateway plugin new --lang c|swift NAME     makes the project of a plugin
     Where a verb asks a gateway, it is the one that runs with the same DATA_DIR.
     """
 
@@ -17,6 +18,7 @@ enum PluginCommand {
     let rest = arguments.dropFirst()
     switch arguments.first {
     case "list": return PluginListCommand.run(rest, environment: environment)
+    case "new": return PluginNewCommand.run(rest)
     case "--help", "-h", "help":
       print(usage)
       return 0

@@ -4,7 +4,7 @@ import Glibc
 let usage = """
   usage: gateway serve                 serve until stopped (settings come from the environment)
          gateway check                 check settings and plugins.d without serving
-         gateway plugin list           what a running gateway has loaded
+         gateway plugin list|new …     what a running gateway has loaded; the project of a new plugin
          gateway token create|inspect|revoke …
          gateway version
   """

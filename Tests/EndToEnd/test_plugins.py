@@ -176,7 +176,7 @@ def test_the_swift_template_runs(start):
     gateway = start(files={"10-hello.json": {"library": str(library), "settings": {"greeting": "Ahoy"}}})
     fields = bearer(make_token())
     assert gateway.get("/v1/hello", fields).data == {"greeting": "Ahoy"}
-    assert gateway.get("/v1/hello/Ann?times=2", fields).data == {"greeting": "Ahoy, Ann! Ahoy, Ann!"}
+    assert gateway.get("/v1/hello/Ann?times=2", fields).data == {"greeting": "Ahoy, Ann! Ahoy, Ann!", "number": 1}
     answer = gateway.get(f"/v1/hello/{'x' * 51}?times=11", fields)
     assert answer.status == 422 and {detail["field"] for detail in answer.json()["details"]} == {"name", "times"}
 

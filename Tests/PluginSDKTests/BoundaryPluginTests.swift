@@ -11,7 +11,7 @@ struct BoundaryPluginTests {
     #expect(TestPlugin.descriptor(1, 9) == first)
     #expect(TestPlugin.descriptor(2, 0) == nil)
     #expect(TestPlugin.descriptor(0, 0) == nil)
-    #expect(Hello.descriptor(1, 0) != first)
+    #expect(HelloSwift.descriptor(1, 0) != first)
     let plugin = first.pointee
     #expect(plugin.struct_size == MemoryLayout<gw_plugin_v1>.size)
     #expect(plugin.id.text == "test")

@@ -14,7 +14,7 @@ struct CTemplateTests {
     let sources = "/\(ContractTests.folder)/PluginSDK"
     let line = """
       cc -std=c11 -Wall -Wextra -Wpedantic -O2 -fPIC -shared -fvisibility=hidden \
-      -I\(sources)/C -o \(folder)/libhello_c.so \(sources)/Templates/c/hello.c
+      -I\(sources)/C -o \(folder)/libhello_c.so \(sources)/Templates/c/plugin.c
       """
     try #require(system(line) == 0)
     let library = try #require(dlopen("\(folder)/libhello_c.so", RTLD_NOW | RTLD_LOCAL))

@@ -50,7 +50,7 @@ struct ContractTests {
     let own = compiler.command == "clang" ? "-Wno-nullability-extension" : ""
     let line = """
       \(compiler.command) -std=c11 -Wall -Wextra -Wpedantic -Werror \(own) -fsyntax-only \
-      -I/\(Self.folder)/PluginSDK/C /\(Self.folder)/PluginSDK/Templates/c/hello.c
+      -I/\(Self.folder)/PluginSDK/C /\(Self.folder)/PluginSDK/Templates/c/plugin.c
       """
     #expect(system(line) == 0)
   }

@@ -61,7 +61,7 @@ struct RequestValuesTests {
 
   @Test func `the Swift template greets, and names what it refuses`() throws {
     let host = FakeHost()
-    let plugin = try #require(Hello.descriptor(1, 0)).pointee
+    let plugin = try #require(HelloSwift.descriptor(1, 0)).pointee
     let arena = Arena()
     var this: UnsafeMutableRawPointer?
     var raw = host.host
@@ -82,7 +82,7 @@ struct RequestValuesTests {
     plugin.destroy(this)
     #expect(host.answers.map(\.status) == [200, 200, 422])
     #expect(host.answers[0].body == "{\"greeting\":\"Moin\"}")
-    #expect(host.answers[1].body == "{\"greeting\":\"Moin, Ada! Moin, Ada!\"}")
+    #expect(host.answers[1].body == "{\"greeting\":\"Moin, Ada! Moin, Ada!\",\"number\":1}")
     #expect(host.record.withLock { $0.recorded } == ["1 2.0 []"])
   }
 }

@@ -11,5 +11,5 @@ import HelloSwift
 /// - Returns: What this library is; `nil` when it cannot serve that host.
 @c @implementation
 public func gw_plugin_entry(_ major: UInt32, _ minor: UInt32) -> UnsafePointer<gw_plugin_v1>? {
-  unsafe Hello.descriptor(major, minor)
+  unsafe HelloSwift.descriptor(major, minor)
 }

@@ -1,0 +1,12 @@
+/// What a plugin's project can be written in.
+package enum ProjectLanguage: String, CaseIterable, Sendable {
+  case c, swift
+
+  /// The language as people write it.
+  package var title: String {
+    switch self {
+    case .c: "C"
+    case .swift: "Swift"
+    }
+  }
+}
