@@ -4,6 +4,7 @@ package import Wire
 package struct PluginFileError: Error, Equatable {
   package enum Fault: Equatable, Sendable {
     case unreadable(String)
+    case unwritable(String)
     case tooLong(limit: Int)
     case badName
     case syntax(String)
@@ -34,6 +35,8 @@ package struct PluginFileError: Error, Equatable {
     switch fault {
     case .unreadable(let reason):
       "cannot be read: \(reason); it must be a regular file that the gateway's user may read"
+    case .unwritable(let reason):
+      "cannot be changed: \(reason); edit it by hand, or let the gateway's user write it and its directory"
     case .tooLong(let limit): "is longer than \(limit) bytes; it holds settings, not data"
     case .badName:
       "must be named NN-name.json or NN-name.jsonc, for example 10-utilities.json: the number orders the loading"

@@ -57,7 +57,8 @@ package final class Gateway {
         metrics: core.metrics,
         health: core.health,
         reserved: BuiltIn.reserved,
-        probe: settings.probePlugins ? PluginProbe() : nil
+        probe: settings.probePlugins ? PluginProbe() : nil,
+        routeHost: RouteSwitch(core: core, ends: ends)
       )
       let registry = registry
       control = try ControlSocket(directory: settings.dataDirectory) { registry.answer($0) }
@@ -67,7 +68,6 @@ package final class Gateway {
       throw StartError(description: "\(error)")
     }
     _ = registry.loadAll()
-    RouteSwitch(core: core, ends: ends).publish(registry.routes, topics: registry.topics)
   }
 
   /// Serves until a signal has stopped it and everything has ended.
