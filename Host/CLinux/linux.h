@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -280,4 +281,39 @@ static inline int linux_child_end(int child) {
   if (ended == 0) return -1000;
   if (ended < 0) return 255;
   return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+// A descriptor that reports changes of directories; reads of it never wait.
+static inline int linux_inotify(void) {
+  int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  return fd < 0 ? -errno : fd;
+}
+
+// Reports what is renamed into, out of, or removed from `directory`. Gives the watch's number.
+static inline int linux_inotify_watch(int fd, const char *_Nonnull directory) {
+  int watch = inotify_add_watch(fd, directory, IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR);
+  return watch < 0 ? -errno : watch;
+}
+
+// One change that linux_inotify's descriptor reported; with is_overflow set, some were lost and the rest says nothing.
+struct linux_change {
+  int watch, is_arrival, is_overflow;
+  char name[256];
+};
+
+// Reads the change at `offset` of `count` bytes. Returns its size, 0 when there is none.
+static inline int linux_next_change(const uint8_t *_Nonnull bytes, int offset, int count,
+                                    struct linux_change *_Nonnull out) {
+  struct inotify_event event;
+  if (count - offset < (int)sizeof event) return 0;
+  memcpy(&event, bytes + offset, sizeof event);
+  int size = (int)(sizeof event + event.len);
+  if (count - offset < size) return 0;
+  out->watch = event.wd;
+  out->is_arrival = (event.mask & IN_MOVED_TO) != 0;
+  out->is_overflow = (event.mask & IN_Q_OVERFLOW) != 0;
+  size_t length = event.len < sizeof out->name - 1 ? event.len : sizeof out->name - 1;
+  memcpy(out->name, bytes + offset + sizeof event, length);
+  out->name[length] = 0;
+  return size;
 }

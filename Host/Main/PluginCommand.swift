@@ -4,6 +4,9 @@ import Gateway
 enum PluginCommand {
   private static let usage = """
     usage: gateway plugin list [--json]          what the running gateway has loaded
+           gateway plugin reload NAME [--force]  swaps a plugin to its library as it is on disk
+           gateway plugin enable|disable NAME    switches a plugin on or off, in its file too
+           gateway plugin rescan                 makes everything what plugins.d and the libraries say
            gateway plugin new --lang c|swift NAME     makes the project of a plugin
     Where a verb asks a gateway, it is the one that runs with the same DATA_DIR.
     """
@@ -18,6 +21,12 @@ enum PluginCommand {
     let rest = arguments.dropFirst()
     switch arguments.first {
     case "list": return PluginListCommand.run(rest, environment: environment)
+    case "reload", "enable", "disable", "rescan":
+      return PluginChangeCommand.run(
+        arguments.first ?? "",
+        rest,
+        environment: environment
+      )
     case "new": return PluginNewCommand.run(rest)
     case "--help", "-h", "help":
       print(usage)

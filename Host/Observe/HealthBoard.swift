@@ -23,12 +23,22 @@ package final class HealthBoard: Sendable {
   package struct CheckID: Sendable, Hashable {
     let service: String
     let name: String
+    /// Which `run` of the service: answers of an earlier one are nobody's any more.
+    let run: UInt64
   }
 
   package struct Summary: Sendable, Equatable {
     package var state: State
     /// One member for each service, in order of name.
     package var services: JSON
+  }
+
+  /// What the checks of one service say together.
+  package struct Standing: Sendable, Equatable {
+    /// Whether a check has not answered yet.
+    package var isPending = false
+    /// The checks for which the service is not fit to serve, in words.
+    package var failing: [String] = []
   }
 
   private enum Phase {
@@ -51,16 +61,19 @@ package final class HealthBoard: Sendable {
   private struct Service {
     var phase: Phase
     var version: String
+    var run: UInt64 = 0
     var checks: [String: Check] = [:]
   }
 
   private let services = Mutex<[String: Service]>([:])
+  private let runs = Atomic<UInt64>(0)
 
   package init() {}
 
   /// The service is loaded and answers; its earlier checks are forgotten.
   package func run(_ service: String, version: String) {
-    services.withLock { $0[service] = Service(phase: .running, version: version) }
+    let run = runs.add(1, ordering: .relaxed).newValue
+    services.withLock { $0[service] = Service(phase: .running, version: version, run: run) }
   }
 
   /// The service could not be loaded; `reason` is shown to operators, so it holds no secret.
@@ -90,26 +103,30 @@ package final class HealthBoard: Sendable {
   /// - Returns: `nil` when the service is not running or has a check of that name.
   package func addCheck(_ name: String, to service: String, timeout: Duration) -> CheckID? {
     services.withLock { services in
-      guard case .running? = services[service]?.phase, services[service]?.checks[name] == nil else {
-        return nil
-      }
+      guard let known = services[service], case .running = known.phase, known.checks[name] == nil
+      else { return nil }
       let (seconds, attoseconds) = timeout.components
       services[service]?.checks[name] = Check(
         timeout: seconds * 1_000_000_000 + attoseconds / 1_000_000_000
       )
-      return CheckID(service: service, name: name)
+      return CheckID(service: service, name: name, run: known.run)
     }
   }
 
   /// The check was asked at `now`, in nanoseconds of the monotonic clock.
   package func checkStarted(_ check: CheckID, now: Int64) {
-    services.withLock { $0[check.service]?.checks[check.name]?.startedAt = now }
+    services.withLock { services in
+      guard services[check.service]?.run == check.run else { return }
+      services[check.service]?.checks[check.name]?.startedAt = now
+    }
   }
 
   /// The check answered at `now`.
   package func checkAnswered(_ check: CheckID, _ state: State, detail: JSON?, now: Int64) {
     services.withLock { services in
-      guard var known = services[check.service]?.checks[check.name] else { return }
+      guard services[check.service]?.run == check.run,
+        var known = services[check.service]?.checks[check.name]
+      else { return }
       known.startedAt = nil
       known.answeredAt = now
       known.state = state
@@ -137,6 +154,20 @@ package final class HealthBoard: Sendable {
     }
     if wanted > 0, failed == wanted { worst = .unhealthy }
     return Summary(state: worst, services: .object(members))
+  }
+
+  /// What the checks of one running service say at `now`; `nil` when it does not run.
+  package func checks(of service: String, now: Int64) -> Standing? {
+    guard let known = services.withLock({ $0[service] }), case .running = known.phase else {
+      return nil
+    }
+    var standing = Standing()
+    for (name, check) in known.checks.sorted(by: { $0.key < $1.key }) {
+      if check.answeredAt == nil { standing.isPending = true }
+      if check.isStale(at: now) { standing.failing.append("\(name) does not answer") }
+      if check.state == .unhealthy { standing.failing.append("\(name) is unhealthy") }
+    }
+    return standing
   }
 
   private static func describe(_ service: Service, now: Int64) -> (State, JSON) {

@@ -40,6 +40,31 @@ package final class MetricsRegistry: Sendable {
     labels: [String] = [],
     owner: String
   ) throws(Refusal) -> MetricFamily {
+    let family = try draft(kind, name, help: help, labels: labels, owner: owner)
+    let refusal: Refusal? = families.withLock { families in
+      if families[name] != nil { return .exists(name: name, owner: owner) }
+      guard families.values.count(where: { $0.owner == owner }) < Self.maxMetrics else {
+        return .tooManyMetrics(limit: Self.maxMetrics)
+      }
+      families[name] = family
+      return nil
+    }
+    if let refusal { throw refusal }
+    return family
+  }
+
+  /// Makes a metric that is shown only once it is exposed; the parameters are those of `define`.
+  ///
+  /// - Returns: What values are recorded on: the owner's own when it shows one of this kind and these labels, so that
+  ///   what a plugin has counted survives its replacement.
+  /// - Throws: `Refusal`: malformed, or another owner's.
+  package func draft(
+    _ kind: MetricFamily.Kind,
+    _ name: String,
+    help: String,
+    labels: [String] = [],
+    owner: String
+  ) throws(Refusal) -> MetricFamily {
     guard Self.isName(name) else { throw .badName(name) }
     guard kind != .counter || name.hasSuffix("_total") else { throw .counterWithoutTotal(name) }
     guard labels.count <= Self.maxLabels else { throw .tooManyLabels(limit: Self.maxLabels) }
@@ -49,17 +74,19 @@ package final class MetricsRegistry: Sendable {
         !labels[..<index].contains(label)
       else { throw .badLabel(label) }
     }
-    let family = MetricFamily(kind: kind, name: name, help: help, labels: labels, owner: owner)
-    let refusal: Refusal? = families.withLock { families in
-      if let other = families[name] { return .exists(name: name, owner: other.owner) }
-      guard families.values.count(where: { $0.owner == owner }) < Self.maxMetrics else {
-        return .tooManyMetrics(limit: Self.maxMetrics)
-      }
-      families[name] = family
-      return nil
+    if let known = families.withLock({ $0[name] }) {
+      guard known.owner == owner else { throw .exists(name: name, owner: known.owner) }
+      if known.kind == kind, known.labels == labels { return known }
     }
-    if let refusal { throw refusal }
-    return family
+    return MetricFamily(kind: kind, name: name, help: help, labels: labels, owner: owner)
+  }
+
+  /// Shows exactly these of `owner`'s metrics.
+  package func expose(_ drafts: [MetricFamily], owner: String) {
+    families.withLock { families in
+      families = families.filter { $0.value.owner != owner }
+      for family in drafts { families[family.name] = family }
+    }
   }
 
   /// Forgets all metrics of `owner`; values recorded on them later go nowhere.

@@ -15,12 +15,19 @@ package struct ChangeReport: Sendable, Equatable {
   package struct Step: Sendable, Equatable {
     /// A word or two.
     ///
-    /// In their order: `copy`, `probe`, `load`, `create`, `hold`, `state`, `activate`, `switch`, `drain`, `unload`.
+    /// In their order: `copy`, `probe`, `load`, `create`, `jobs`, `hold`, `state`, `activate`, `switch`; later, when
+    /// the generation before is over: `probation`, `drain`, `unload`.
     package var name: String
     package var duration: Duration
     /// What was found or waited for; empty when there is nothing to say.
     package var detail: String
     package var hasFailed: Bool
+
+    /// The step as a few words.
+    package var text: String {
+      let milliseconds = "\(name) \(Double(duration.nanoseconds / 1_000) / 1_000) ms"
+      return detail.isEmpty ? milliseconds : "\(milliseconds) (\(detail))"
+    }
 
     package init(name: String, duration: Duration, detail: String = "", hasFailed: Bool = false) {
       self.name = name
@@ -41,6 +48,8 @@ package struct ChangeReport: Sendable, Equatable {
   package var steps: [Step] = []
   /// One or two sentences for the operator.
   package var message: String
+  /// Whether it failed because there is no such plugin.
+  package var isUnknown = false
 
   package init(change: String, plugin: String, outcome: Outcome, message: String) {
     self.change = change

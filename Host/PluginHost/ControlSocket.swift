@@ -18,8 +18,12 @@ package final class ControlSocket: Sendable {
   package static let maxRequestBytes = 64 * 1024
   /// Bytes of one answer.
   package static let maxAnswerBytes = 16 * 1024 * 1024
-  /// How long one side waits for the other.
+  /// Milliseconds that one side waits for the other.
   private static let patience: CInt = 5_000
+  /// The same, for the answer to a change of the plugins: a probe, a create and a drain may each take their time.
+  package static let changePatience: CInt = 300_000
+  /// Connections answered at once; further ones wait.
+  private static let maxConnections = 8
 
   package let path: String
   private let listener: Descriptor
@@ -29,7 +33,7 @@ package final class ControlSocket: Sendable {
   ///
   /// - Parameters:
   ///   - directory: Exists, with mode 0700.
-  ///   - answer: Answers one request; called on the socket's thread.
+  ///   - answer: Answers one request; called on a thread of the connection's own, so it may take its time.
   /// - Throws: `Failure`: another gateway has the socket, or the machine refused.
   package init(
     directory: String,
@@ -67,9 +71,14 @@ package final class ControlSocket: Sendable {
   /// - Parameters:
   ///   - directory: As the gateway was given it.
   ///   - request: One JSON value.
+  ///   - patience: Milliseconds to wait for the answer.
   /// - Returns: Its answer.
   /// - Throws: `Failure`.
-  package static func ask(_ directory: String, _ request: JSON) throws(Failure) -> JSON {
+  package static func ask(
+    _ directory: String,
+    _ request: JSON,
+    patience: CInt = patience
+  ) throws(Failure) -> JSON {
     let path = path(in: directory)
     let raw = unsafe linux_unix_socket(path, 0)
     guard raw >= 0 else {
@@ -86,8 +95,10 @@ package final class ControlSocket: Sendable {
     return json
   }
 
-  private static func serve(_ listener: CInt, _ answer: (JSON) -> JSON) {
+  private static func serve(_ listener: CInt, _ answer: @escaping @Sendable (JSON) -> JSON) {
+    let connections = Monitor(0)
     while true {
+      let _: Bool? = connections.wait { $0 < maxConnections ? true : nil }
       let raw = accept(listener, nil, nil)
       guard raw >= 0 else {
         if errno == EINTR || errno == ECONNABORTED { continue }
@@ -97,21 +108,37 @@ package final class ControlSocket: Sendable {
         }
         return  // EINVAL: `close` has shut the listener down
       }
-      let socket = Descriptor(adopting: raw)
-      _ = fcntl(socket.raw, F_SETFD, FD_CLOEXEC)
-      let user = linux_peer_user(socket.raw)
-      guard user == 0 || user == Int64(geteuid()) else { continue }
-      _ = linux_socket_timeout(socket.raw, patience)
-      guard let line = readLine(socket.raw, limit: maxRequestBytes) else { continue }
-      var reply: [UInt8]
-      do {
-        reply = answer(try JSON.parse(line)).bytes
-      } catch {
-        reply = JSON.object([.init(name: "error", value: .string("\(error)"))]).bytes
+      connections.withLock { $0 += 1 }
+      let left: @Sendable () -> Void = {
+        connections.withLock { $0 -= 1 }
+        connections.wakeOne()
       }
-      reply.append(0x0A)
-      _ = send(reply, to: socket.raw)
+      do throws(SystemError) {
+        try HostThread(name: "control client") {
+          serveOne(Descriptor(adopting: raw), answer)
+          left()
+        }.detach()
+      } catch {
+        _ = Descriptor(adopting: raw)
+        left()
+      }
     }
+  }
+
+  private static func serveOne(_ socket: consuming Descriptor, _ answer: (JSON) -> JSON) {
+    _ = fcntl(socket.raw, F_SETFD, FD_CLOEXEC)
+    let user = linux_peer_user(socket.raw)
+    guard user == 0 || user == Int64(geteuid()) else { return }
+    _ = linux_socket_timeout(socket.raw, patience)
+    guard let line = readLine(socket.raw, limit: maxRequestBytes) else { return }
+    var reply: [UInt8]
+    do {
+      reply = answer(try JSON.parse(line)).bytes
+    } catch {
+      reply = JSON.object([.init(name: "error", value: .string("\(error)"))]).bytes
+    }
+    reply.append(0x0A)
+    _ = send(reply, to: socket.raw)
   }
 
   private static func readLine(_ socket: CInt, limit: Int) -> [UInt8]? {

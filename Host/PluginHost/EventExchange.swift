@@ -4,7 +4,9 @@ import Synchronization
 /// Takes events from plugins and hands each to the outlet and to the plugins that subscribed.
 final class EventExchange: Sendable {
   private struct State {
-    var topics: [String: TopicDeclaration] = [:]
+    /// Topics of the serving generation of each plugin.
+    var topics: [String: [TopicDeclaration]] = [:]
+    /// Subscriptions of the serving generation of each plugin.
     var subscriptions: [String: [Subscription]] = [:]
   }
 
@@ -13,47 +15,39 @@ final class EventExchange: Sendable {
 
   init(outlet: any EventOutlet) { self.outlet = outlet }
 
-  /// All declared topics, in order of name.
+  /// The topics of all plugins that serve, in order of name.
   var topics: [TopicDeclaration] {
-    state.withLock { $0.topics.values.sorted { $0.name < $1.name } }
+    state.withLock { $0.topics.values.joined().sorted { $0.name < $1.name } }
   }
 
-  /// Declares a topic; gives the id of the plugin that has it already, or `nil`.
-  func declare(_ topic: TopicDeclaration) -> String? {
+  /// Gives a plugin's topics and subscriptions to a generation of it; the one before gets no event any more.
+  ///
+  /// Each event goes to exactly one of the two: what was published before is delivered by the old one's subscriptions.
+  func expose(_ topics: [TopicDeclaration], _ subscriptions: [Subscription], of plugin: String) {
     state.withLock { state in
-      if let other = state.topics[topic.name] { return other.plugin }
-      state.topics[topic.name] = topic
-      return nil
+      for old in state.subscriptions[plugin] ?? [] { old.seal() }
+      for new in subscriptions { new.open() }
+      state.topics[plugin] = topics
+      state.subscriptions[plugin] = subscriptions
     }
   }
 
-  /// Adds a subscription; the topic may be declared later.
-  func subscribe(_ subscription: Subscription, to topic: String) {
-    state.withLock { $0.subscriptions[topic, default: []].append(subscription) }
-  }
-
-  /// Forgets what a plugin declared and what the instance of `context` subscribed to.
-  func remove(plugin: String, context: UInt64) {
+  /// Forgets what `plugin` declared.
+  func remove(plugin: String) {
     state.withLock { state in
-      state.topics = state.topics.filter { $0.value.plugin != plugin }
-      state.subscriptions = state.subscriptions.mapValues { all in
-        all.filter { $0.context != context }
-      }
+      state.topics[plugin] = nil
+      state.subscriptions[plugin] = nil
     }
   }
 
   /// Hands an event on.
   ///
-  /// - Parameters:
-  ///   - event: Its payload is a JSON object.
-  ///   - plugin: Who publishes.
-  /// - Returns: `GW_E_ARGUMENT` when the plugin has not declared the topic, `GW_E_BUSY` when a subscriber, or a
-  ///   loop of clients, is too far behind; nobody got the event then.
-  func publish(_ event: Subscription.Event, from plugin: String) -> gw_status {
+  /// - Parameter event: Of a topic that its publisher declared; its payload is a JSON object.
+  /// - Returns: `GW_E_BUSY` when a subscriber, or a loop of clients, is too far behind; nobody got the event then.
+  func publish(_ event: Subscription.Event) -> gw_status {
     // Under the lock to the end, so that all receivers see one order. Nothing in here calls into a plugin.
     state.withLock { state in
-      guard state.topics[event.topic]?.plugin == plugin else { return GW_E_ARGUMENT }
-      let receivers = state.subscriptions[event.topic] ?? []
+      let receivers = state.subscriptions.values.joined().filter { $0.topic == event.topic }
       guard outlet.hasRoom, receivers.allSatisfy(\.hasRoom) else { return GW_E_BUSY }
       outlet.publish(topic: event.topic, subject: event.subject, payload: event.payload)
       for receiver in receivers { receiver.append(event) }
@@ -74,25 +68,28 @@ final class Subscription: Sendable {
   private struct State {
     var queue: [Event] = []
     var isDelivering = false
+    /// Takes new events.
     var isOpen = false
+    /// Delivers what it has taken.
+    var isDropping = false
   }
 
   /// Events that may wait for one subscriber.
   static let capacity = 1024
 
-  let context: UInt64
+  let topic: String
   private let occupancy: Occupancy
   private let pool: WorkerPool
   private let callback: Callback<gw_event_fn>
   private let state = Mutex(State())
 
   init(
-    context: UInt64,
+    topic: String,
     occupancy: Occupancy,
     pool: WorkerPool,
     callback: Callback<gw_event_fn>
   ) {
-    self.context = context
+    self.topic = topic
     self.occupancy = occupancy
     self.pool = pool
     unsafe self.callback = unsafe callback
@@ -101,10 +98,14 @@ final class Subscription: Sendable {
   /// Delivers from here on; events from before are not kept.
   func open() { state.withLock { $0.isOpen = true } }
 
+  /// Takes no event any more; what waits is still delivered.
+  func seal() { state.withLock { $0.isOpen = false } }
+
   /// Drops what waits and delivers no more.
   func close() {
     state.withLock { state in
       state.isOpen = false
+      state.isDropping = true
       state.queue = []
     }
   }
@@ -131,7 +132,7 @@ final class Subscription: Sendable {
         return state.queue
       }
       if batch.isEmpty { return }
-      for event in batch where state.withLock({ $0.isOpen }) { deliver(event) }
+      for event in batch where state.withLock({ !$0.isDropping }) { deliver(event) }
     }
   }
 

@@ -1,4 +1,5 @@
 import CGatewayPlugin
+import Synchronization
 import Wire
 
 /// `gw.events/1`.
@@ -20,7 +21,7 @@ enum EventsInterface {
         ContextTable.with(context, gone: GW_E_GONE) { instance in
           guard let topic = unsafe topic.text, Names.isDotted(topic) else { return GW_E_ARGUMENT }
           let subscription = unsafe Subscription(
-            context: instance.context,
+            topic: topic,
             occupancy: instance.occupancy,
             pool: instance.host.pool,
             callback: unsafe Callback(event, user: user)
@@ -28,7 +29,6 @@ enum EventsInterface {
           return instance.declare { declared in
             guard declared.subscriptions.count < maxTopics else { return GW_E_LIMIT }
             declared.subscriptions.append(subscription)
-            instance.host.exchange.subscribe(subscription, to: topic)
             return GW_OK
           }
         }
@@ -60,12 +60,11 @@ enum EventsInterface {
       isPublic: isPublic,
       plugin: instance.id
     )
-    return instance.declare { _ in
-      guard instance.host.exchange.topics.count(where: { $0.plugin == instance.id }) < maxTopics
-      else { return GW_E_LIMIT }
-      guard let other = instance.host.exchange.declare(topic) else { return GW_OK }
-      instance.setError("topic \(name) is declared by \(other) already")
-      return GW_E_ARGUMENT
+    return instance.declare { declared in
+      guard declared.topics.count < maxTopics else { return GW_E_LIMIT }
+      guard instance.claim(.topic(name), "topic \(name)") else { return GW_E_ARGUMENT }
+      declared.topics[name] = topic
+      return GW_OK
     }
   }
 
@@ -82,7 +81,8 @@ enum EventsInterface {
     guard unsafe payload.count <= instance.host.limits.messageBytes else { return GW_E_LIMIT }
     let bytes = unsafe payload.copied
     guard case .object? = try? JSON.parse(bytes) else { return GW_E_ARGUMENT }
+    guard instance.declared.withLock({ $0.topics[topic] != nil }) else { return GW_E_ARGUMENT }
     let event = Subscription.Event(topic: topic, subject: subject, payload: bytes)
-    return instance.host.exchange.publish(event, from: instance.id)
+    return instance.host.exchange.publish(event)
   }
 }

@@ -53,6 +53,12 @@ package final class GenerationStage: Sendable {
     }
   }
 
+  /// SHA-256 of the library at `source`, in hexadecimal digits.
+  package static func digest(of source: String) throws(SystemError) -> String {
+    let input = try openLibrary(source)
+    return try copy(input.raw, nil)
+  }
+
   /// Removes a copy; code that is mapped from it stays mapped.
   package func remove(_ copy: Copy) { _ = unsafe unlink(copy.path) }
 
@@ -65,7 +71,7 @@ package final class GenerationStage: Sendable {
     return owner != getpid() && (kill(owner, 0) == 0 || errno == EPERM)
   }
 
-  private static func copy(_ source: String, to path: String) throws(SystemError) -> String {
+  private static func openLibrary(_ source: String) throws(SystemError) -> Descriptor {
     let from = unsafe open(source, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard from >= 0 else { throw SystemError(call: "open", code: errno) }
     let input = Descriptor(adopting: from)
@@ -77,13 +83,19 @@ package final class GenerationStage: Sendable {
       throw SystemError(call: "open", code: status.st_mode & S_IFMT == S_IFDIR ? EISDIR : EINVAL)
     }
     guard status.st_size <= maxBytes else { throw SystemError(call: "read", code: EFBIG) }
+    return input
+  }
+
+  private static func copy(_ source: String, to path: String) throws(SystemError) -> String {
+    let input = try openLibrary(source)
     let to = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o700)
     guard to >= 0 else { throw SystemError(call: "open", code: errno) }
     let output = Descriptor(adopting: to)
     return try copy(input.raw, output.raw)
   }
 
-  private static func copy(_ input: CInt, _ output: CInt) throws(SystemError) -> String {
+  /// Gives the digest of what is read, and writes it where there is an output.
+  private static func copy(_ input: CInt, _ output: CInt?) throws(SystemError) -> String {
     let digest = unsafe EVP_MD_CTX_new()
     defer { unsafe EVP_MD_CTX_free(digest) }
     guard unsafe EVP_DigestInit_ex(digest, EVP_sha256(), nil) == 1 else {
@@ -98,7 +110,7 @@ package final class GenerationStage: Sendable {
         throw SystemError(call: "read", code: errno)
       }
       unsafe EVP_DigestUpdate(digest, chunk, count)
-      try Directory.writeAll(output, chunk[..<count])
+      if let output { try Directory.writeAll(output, chunk[..<count]) }
     }
     var sum = [UInt8](repeating: 0, count: 32)
     unsafe EVP_DigestFinal_ex(digest, &sum, nil)

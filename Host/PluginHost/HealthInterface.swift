@@ -62,14 +62,17 @@ enum HealthInterface {
     let host = instance.host
     return instance.declare { declared in
       guard declared.checks.count < maxChecks else { return GW_E_LIMIT }
-      guard let id = host.health.addCheck(name, to: instance.id, timeout: timeout) else {
+      guard !declared.checks.contains(where: { $0.name == name }) else {
         instance.setError("the check '\(name)' exists already")
         return GW_E_ARGUMENT
       }
+      let place = DeclaredCheck.Place()
+      let work = PeriodicWork(period: period, timers: host.timers, pool: host.checks) { done in
+        guard let id = place.current else { return done() }
+        unsafe run(instance, id, check, done)
+      }
       declared.checks.append(
-        PeriodicWork(period: period, timers: host.timers, pool: host.checks) { done in
-          unsafe run(instance, id, check, done)
-        }
+        DeclaredCheck(name: name, timeout: timeout, place: place, work: work)
       )
       return GW_OK
     }

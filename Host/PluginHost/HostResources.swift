@@ -9,9 +9,10 @@ final class HostResources: Sendable {
   let operations = OperationTable()
   let exchange: EventExchange
   let directory = ServiceDirectory()
-  let claims: RouteClaims
+  let claims: DeclarationClaims
   let metrics: MetricsRegistry
   let health: HealthBoard
+  let retired: RetiredGenerations
   let log: Log
   let limits: Limits
 
@@ -24,7 +25,7 @@ final class HostResources: Sendable {
     sink: any AnswerSink,
     outlet: any EventOutlet,
     pool: WorkerPool,
-    claims: RouteClaims,
+    claims: DeclarationClaims,
     metrics: MetricsRegistry,
     health: HealthBoard,
     log: Log,
@@ -40,6 +41,7 @@ final class HostResources: Sendable {
     self.claims = claims
     self.metrics = metrics
     self.health = health
+    retired = RetiredGenerations(budget: limits.retiredGenerations, log: log)
     self.log = log
     self.limits = limits
   }

@@ -65,7 +65,15 @@ final class JobTable: Sendable {
   /// Asks all jobs to end, and those that begin later too.
   func stopAll() { state.withLock { $0.isStopping = true } }
 
+  /// Lets jobs begin again.
+  func resume() { state.withLock { $0.isStopping = false } }
+
   var isStopping: Bool { state.withLock { $0.isStopping } }
+
+  /// Names of the jobs that run on threads of their own.
+  var named: [String] {
+    state.withLock { state in state.slots.filter { $0.isLive && $0.hasThread }.map(\.name) }
+  }
 
   /// Names of the jobs that run.
   var running: [String] {

@@ -14,13 +14,17 @@ enum MetricsInterface {
           let help = unsafe help.text(cutAt: 512)
           return instance.declare { declared in
             do throws(MetricsRegistry.Refusal) {
-              let family = try instance.host.metrics.define(
+              guard declared.metrics.count < MetricsRegistry.maxMetrics else {
+                throw .tooManyMetrics(limit: MetricsRegistry.maxMetrics)
+              }
+              let family = try instance.host.metrics.draft(
                 kind,
                 name,
                 help: help,
                 labels: labels,
                 owner: instance.id
               )
+              guard instance.claim(.metric(name), "metric \(name)") else { return GW_E_ARGUMENT }
               // The context's generation makes a number of an earlier instance a stale one.
               unsafe metric.pointee = gw_metric(
                 v: (context.v >> 32) << 32 | UInt64(declared.metrics.count + 1)

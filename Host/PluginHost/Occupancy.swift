@@ -34,11 +34,21 @@ final class Occupancy: Sendable {
 
   /// A call that was announced has returned.
   func leave(_ kind: Kind) {
-    let isEmpty = state.withLock { state in
+    let isLast = state.withLock { state in
       state.counts[kind.rawValue] -= 1
-      return state.counts.allSatisfy { $0 == 0 }
+      return state.counts[kind.rawValue] == 0
     }
-    if isEmpty { state.wakeAll() }
+    if isLast { state.wakeAll() }
+  }
+
+  /// Waits until nothing of `kind` is inside.
+  ///
+  /// - Parameters:
+  ///   - kind: Of call.
+  ///   - deadline: In nanoseconds of the monotonic clock; `nil` waits for ever.
+  /// - Returns: `false` when some still is at the deadline.
+  func hasLeft(_ kind: Kind, by deadline: Int64?) -> Bool {
+    state.wait(until: deadline) { $0.counts[kind.rawValue] == 0 ? true : nil } ?? false
   }
 
   /// Waits until nothing is inside and then takes nothing more.

@@ -9,7 +9,7 @@ package struct PluginCheck: Sendable {
 
   private let probe: PluginProbe
   private let libraries: String
-  private let reserved: RouteClaims
+  private let claims: DeclarationClaims
   /// Ids of plugins that passed, with their files.
   private var taken: [String: String] = [:]
 
@@ -26,7 +26,7 @@ package struct PluginCheck: Sendable {
   ) {
     self.probe = probe
     self.libraries = libraries.isEmpty ? PluginLoader.besideTheBinary() : libraries
-    self.reserved = RouteClaims(reserved: reserved)
+    claims = DeclarationClaims(reserved: reserved)
   }
 
   /// Checks one file, also against those checked before it.
@@ -59,8 +59,12 @@ package struct PluginCheck: Sendable {
     for route in report.routes {
       let parts = route.split(separator: " ", maxSplits: 1)
       guard parts.count == 2, let pattern = try? PathPattern(String(parts[1])) else { continue }
-      if let other = reserved.claim(String(parts[0]), pattern, owner: report.name) {
-        throw fault(file, RouteClaims.refusal(of: route, to: report.name, by: other))
+      let name = DeclarationClaims.Name.route(method: String(parts[0]), shape: pattern.shape)
+      if let other = claims.claim(name, owner: report.name, context: 0) {
+        throw fault(
+          file,
+          DeclarationClaims.refusal(of: "route \(route)", to: report.name, by: other)
+        )
       }
     }
     taken[report.name] = file.name

@@ -119,7 +119,8 @@ package struct PluginFile: Sendable, Equatable {
       .map { "\(directory)/\($0)" }
   }
 
-  private static func isMeant(_ name: String) -> Bool {
+  /// Whether `name` is one of a plugin's file, rightly numbered or not.
+  static func isMeant(_ name: String) -> Bool {
     !name.hasPrefix(".") && (name.hasSuffix(".json") || name.hasSuffix(".jsonc"))
   }
 

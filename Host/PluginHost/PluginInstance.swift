@@ -10,7 +10,10 @@ import Wire
 // `directory` are freed at destroy, after the last call of the plugin.
 @safe
 package final class PluginInstance: @unchecked Sendable {
-  enum Phase: Sendable { case creating, created, activating, active, quiescing, destroyed }
+  /// `active` serves; `parked` is kept, without new requests and repeated work, to be gone back to.
+  enum Phase: Sendable {
+    case creating, created, activating, active, parked, quiescing, destroyed
+  }
 
   /// What the plugin declared while it was created.
   @safe
@@ -21,8 +24,10 @@ package final class PluginInstance: @unchecked Sendable {
     var routes: [PluginRoute] = []
     var subscriptions: [Subscription] = []
     var periodic: [PeriodicWork] = []
-    var checks: [PeriodicWork] = []
+    var checks: [DeclaredCheck] = []
     var metrics: [MetricFamily] = []
+    var topics: [String: TopicDeclaration] = [:]
+    var services: [String: ServiceDirectory.Service] = [:]
     /// Operations of service calls that the plugin waits for.
     var calls: Set<UInt64> = []
   }
@@ -105,6 +110,17 @@ package final class PluginInstance: @unchecked Sendable {
 
   func log(_ level: LogLevel, _ message: String, _ fields: [(String, String)] = []) {
     host.log.write(level, message, [("plugin", id), ("generation", "\(generation)")] + fields)
+  }
+
+  /// Takes a name that only one plugin can have; says with the host's own `set_error` why not.
+  ///
+  /// - Parameters:
+  ///   - name: What is declared.
+  ///   - words: The same for people.
+  func claim(_ name: DeclarationClaims.Name, _ words: String) -> Bool {
+    guard let owner = host.claims.claim(name, owner: id, context: context) else { return true }
+    setError(DeclarationClaims.refusal(of: words, to: id, by: owner))
+    return false
   }
 
   /// Changes what is declared, while that is allowed: before activate.

@@ -47,14 +47,33 @@ extension PluginInstance {
     try setUp("activate") { [self] in
       unsafe library.descriptor.pointee.activate(plugin.user)
     }
-    let (subscriptions, periodic, checks) = declared.withLock { declared in
-      declared.phase = .active
-      return (declared.subscriptions, declared.periodic, declared.checks)
-    }
-    for subscription in subscriptions { subscription.open() }
-    for work in periodic { work.start(delay: work.interval) }
-    for check in checks { check.start(delay: .zero) }
     library.noteForeignThreads(ThreadCensus.foreign(since: before))
+  }
+
+  /// Gives it everything of its plugin's but the routes: topics, events, services, metrics, checks, repeated work.
+  ///
+  /// Another generation that has them loses them. Once it is active; or parked, to be gone back to.
+  func begin() {
+    let declared = declared.withLock { declared in
+      declared.phase = .active
+      return declared
+    }
+    host.metrics.expose(declared.metrics, owner: id)
+    host.directory.expose(declared.services, of: id)
+    host.exchange.expose(Array(declared.topics.values), declared.subscriptions, of: id)
+    host.health.run(id, version: version)
+    for check in declared.checks { check.start(on: host.health, service: id) }
+    for work in declared.periodic { work.start(delay: work.interval) }
+  }
+
+  /// Stops its checks and repeated work; what is under way goes on.
+  func park() {
+    let declared = declared.withLock { declared in
+      declared.phase = .parked
+      return declared
+    }
+    for check in declared.checks { check.stop() }
+    for work in declared.periodic { work.stop() }
   }
 
   /// Stops the plugin's own activity and waits until nothing of it runs any more.
@@ -65,12 +84,7 @@ extension PluginInstance {
     let plugin = endActivity()
     var waits: [String] = []
     if let plugin, !askToQuiesce(plugin, by: deadline) { waits.append("its answer to quiesce") }
-    while requestsUnderWay > 0, MonotonicClock.now < deadline {
-      // The counters are raised on every request and have no bell; at most 200 looks a second, at a stop only.
-      let pause = MonotonicClock.now + 5_000_000
-      let _: Bool? = Monitor(()).wait(until: min(pause, deadline)) { _ in nil }
-    }
-    if requestsUnderWay > 0 { waits.append("\(requestsUnderWay) requests") }
+    if !hasNoRequests(by: deadline) { waits.append("\(requestsUnderWay) requests") }
     let left = occupancy.close(by: deadline)
     guard !left.isEmpty else { return waits }
     cancelCalls()
@@ -80,6 +94,20 @@ extension PluginInstance {
       waits += jobs.running.map { "job '\($0)'" }
     }
     return waits
+  }
+
+  /// Waits until no request is under way.
+  ///
+  /// - Parameter deadline: In nanoseconds of the monotonic clock.
+  /// - Returns: `false` when some still are at the deadline.
+  func hasNoRequests(by deadline: Int64) -> Bool {
+    while requestsUnderWay > 0 {
+      // The counters are raised on every request and have no bell; at most 1,000 looks a second, at a change only.
+      guard MonotonicClock.now < deadline else { return false }
+      let pause = MonotonicClock.now + 1_000_000
+      let _: Bool? = Monitor(()).wait(until: min(pause, deadline)) { _ in nil }
+    }
+    return true
   }
 
   /// Ends the activity of a plugin whose create or activate failed; such a plugin is not asked to quiesce.
@@ -125,10 +153,15 @@ extension PluginInstance {
   /// Takes back everything the plugin declared, so that nothing new finds it.
   func withdraw() {
     host.directory.remove(context: context)
-    host.exchange.remove(plugin: id, context: context)
     host.operations.revokeAll(owner: context, status: GW_E_GONE)
-    host.claims.release(owner: id)
+    host.claims.release(context: context)
+  }
+
+  /// Takes back what only the generation that serves has: for a plugin of which no other generation follows.
+  func conceal() {
+    host.exchange.remove(plugin: id)
     host.metrics.remove(owner: id)
+    host.health.stop(id)
   }
 
   /// Ends what the plugin does by itself; gives its `self` when it has one.
@@ -137,7 +170,8 @@ extension PluginInstance {
       declared.phase = .quiescing
       return declared
     }
-    for work in old.periodic + old.checks { work.stop() }
+    for work in old.periodic { work.stop() }
+    for check in old.checks { check.stop() }
     for subscription in old.subscriptions { subscription.close() }
     host.directory.remove(context: context)
     jobs.stopAll()
@@ -165,11 +199,13 @@ extension PluginInstance {
     host.operations.revokeAll(owner: context, status: GW_E_GONE)
   }
 
-  private func setUp(
+  /// Runs one step on a thread of its own, bounded in time.
+  func setUp(
     _ step: String,
+    limit: Duration = setupLimit,
     _ body: @escaping @Sendable () -> gw_status
   ) throws(LifeError) {
-    let deadline = MonotonicClock.now + Self.setupLimit.nanoseconds
+    let deadline = MonotonicClock.now + limit.nanoseconds
     // The sentence is kept by thread, so it is fetched on the one that ran the step.
     let outcome = SetupThread.run("\(id) \(step)", by: deadline) { [self] in
       let status = body()

@@ -1,8 +1,16 @@
 import Glibc
 import Synchronization
 
-/// Takes one file of the plugins directory through all steps of a load.
+/// Takes one file of the plugins directory through the steps of a load, and an instance through those of its end.
 final class PluginLoader: Sendable {
+  /// A private copy of the library that a file names.
+  struct Staged: Sendable {
+    let file: PluginFile
+    /// The library itself.
+    let source: String
+    let copy: GenerationStage.Copy
+  }
+
   /// Where libraries are that are named without a slash.
   let libraryDirectory: String
   private let dataDirectory: String
@@ -23,17 +31,76 @@ final class PluginLoader: Sendable {
     self.host = host
   }
 
-  /// Loads and activates a plugin.
+  /// The library that `file` names; `nil` when it is in none of the places.
+  func source(of file: PluginFile) -> String? {
+    file.candidates(in: libraryDirectory).first { unsafe access($0, F_OK) == 0 }
+  }
+
+  /// Copies the library of `file`: what happens to it afterwards is of no matter.
   ///
   /// - Parameters:
   ///   - file: Enabled.
-  ///   - taken: Ids of the plugins that run, with their files.
-  /// - Returns: The active instance.
-  /// - Throws: `PluginFileError`; everything the plugin declared is taken back.
-  func load(_ file: PluginFile, taken: [String: String]) throws(PluginFileError) -> PluginInstance {
-    let instance = try make(file, taken: taken)
-    do throws(PluginInstance.LifeError) {
-      try instance.activate()
+  ///   - library: In place of the one that the file names.
+  /// - Throws: `PluginFileError`: it is not there, or cannot be copied.
+  func copy(_ file: PluginFile, library: String? = nil) throws(PluginFileError) -> Staged {
+    guard let source = library ?? source(of: file) else {
+      throw PluginFileError(
+        file: file.path,
+        position: file.libraryPosition,
+        fault: .libraryNotFound(file.library, looked: file.candidates(in: libraryDirectory))
+      )
+    }
+    do {
+      return Staged(file: file, source: source, copy: try stage.copy(source, label: file.label))
+    } catch {
+      throw fault(file, PluginLibrary.Refusal.unreadable(error).description)
+    }
+  }
+
+  /// Removes the copy of a library that is not opened.
+  func discard(_ staged: Staged) { stage.remove(staged.copy) }
+
+  /// Opens the copy; it is removed if that fails.
+  ///
+  /// - Throws: `PluginFileError`; of the plugin nothing has run but its constructors and its entry.
+  func open(_ staged: Staged) throws(PluginFileError) -> any PluginCode {
+    do {
+      return try PluginLibrary(copy: staged.copy, stage: stage)
+    } catch {
+      stage.remove(staged.copy)
+      throw fault(staged.file, error.description)
+    }
+  }
+
+  /// Makes a generation: everything up to its create, and what it declares is its own from then on.
+  ///
+  /// - Parameters:
+  ///   - code: Is closed if this fails.
+  ///   - file: For its settings and limits.
+  /// - Throws: `PluginFileError`; nothing is left.
+  func create(_ code: any PluginCode, _ file: PluginFile) throws(PluginFileError) -> PluginInstance
+  {
+    guard let context = ContextTable.reserve() else {
+      _ = code.close(obstacle: nil)
+      throw fault(file, "\(ContextTable.capacity) plugins are loaded; no more are possible")
+    }
+    let directory = "\(dataDirectory)/plugins/\(code.id)"
+    do { try Directory.make(directory) } catch {
+      ContextTable.release(context)
+      _ = code.close(obstacle: nil)
+      throw fault(file, "its data directory cannot be made: \(error)")
+    }
+    let instance = PluginInstance(
+      library: code,
+      generation: nextGeneration(of: code.id),
+      context: context,
+      directory: directory,
+      ceilings: file.ceilings,
+      host: host
+    )
+    ContextTable.bind(context, to: instance)
+    do {
+      try instance.create(settings: file.settings)
       return instance
     } catch {
       rollBack(instance, after: error)
@@ -41,10 +108,46 @@ final class PluginLoader: Sendable {
     }
   }
 
-  /// Loads, creates and destroys a plugin.
-  func check(_ file: PluginFile) throws(PluginFileError) -> PluginReport {
-    let instance = try make(file, taken: [:])
-    var report = PluginRegistry.report(on: instance, file: file)
+  /// Takes back a generation whose `error` stopped it before it served.
+  func rollBack(_ instance: PluginInstance, after error: PluginInstance.LifeError) {
+    instance.withdraw()
+    if case .hangs = error {
+      _ = instance.endWithoutAsking(by: MonotonicClock.now)
+      instance.log(.error, "the plugin hangs; its code stays mapped", [("error", "\(error)")])
+      host.retired.add(instance, reason: "\(error)")
+      return
+    }
+    let grace = MonotonicClock.now + 2_000_000_000
+    let waits = instance.endWithoutAsking(by: grace)
+    guard waits.isEmpty else {
+      let reason = waits.joined(separator: ", ")
+      instance.log(
+        .error,
+        "the failed plugin still runs; its code stays mapped",
+        [("reason", reason)]
+      )
+      host.retired.add(instance, reason: reason)
+      return
+    }
+    if case .retired(let reason) = instance.library.close(obstacle: instance.destroy()) {
+      host.retired.add(instance, reason: reason)
+    }
+  }
+
+  /// Tries a file without keeping it: load, create, self-test, destroy.
+  ///
+  /// - Parameters:
+  ///   - file: Enabled.
+  ///   - library: In place of the one that the file names.
+  /// - Returns: What the plugin said of itself.
+  /// - Throws: `PluginFileError` with the first fault.
+  func check(_ file: PluginFile, library: String?) throws(PluginFileError) -> PluginReport {
+    let instance = try create(try open(try copy(file, library: library)), file)
+    do { try instance.selfTest() } catch {
+      rollBack(instance, after: error)
+      throw fault(file, error.description)
+    }
+    var report = PluginReport(instance, file: file)
     report.state = .loaded
     let (_, reason) = end(instance, by: MonotonicClock.now + 5_000_000_000)
     report.reason = reason
@@ -62,96 +165,23 @@ final class PluginLoader: Sendable {
     by deadline: Int64
   ) -> (state: PluginReport.State, reason: String) {
     let waits = instance.quiesce(by: deadline)
-    host.health.stop(instance.id)
     guard waits.isEmpty else {
       instance.withdraw()
       let reason = "still waiting for \(waits.joined(separator: ", "))"
       instance.log(.warning, "the plugin did not stop in time", [("reason", reason)])
+      host.retired.add(instance, reason: reason)
       return (.retired, reason)
     }
     switch instance.library.close(obstacle: instance.destroy()) {
     case .unloaded: return (.unloaded, "")
-    case .retired(let reason): return (.retired, reason)
+    case .retired(let reason):
+      host.retired.add(instance, reason: reason)
+      return (.retired, reason)
     }
   }
 
-  private func make(
-    _ file: PluginFile,
-    taken: [String: String]
-  ) throws(PluginFileError) -> PluginInstance {
-    let library = try open(file)
-    if let other = taken[library.id] {
-      _ = library.close(obstacle: nil)
-      throw fault(
-        file,
-        "the plugin \"\(library.id)\" is loaded already, from \(other); disable one of the files"
-      )
-    }
-    guard let context = ContextTable.reserve() else {
-      _ = library.close(obstacle: nil)
-      throw fault(file, "\(ContextTable.capacity) plugins are loaded; no more are possible")
-    }
-    let directory = "\(dataDirectory)/plugins/\(library.id)"
-    do { try Directory.make(directory) } catch {
-      ContextTable.release(context)
-      _ = library.close(obstacle: nil)
-      throw fault(file, "its data directory cannot be made: \(error)")
-    }
-    let instance = PluginInstance(
-      library: library,
-      generation: nextGeneration(of: library.id),
-      context: context,
-      directory: directory,
-      ceilings: file.ceilings,
-      host: host
-    )
-    ContextTable.bind(context, to: instance)
-    host.health.run(library.id, version: library.version)
-    do {
-      try instance.create(settings: file.settings)
-      return instance
-    } catch {
-      rollBack(instance, after: error)
-      throw fault(file, error.description)
-    }
-  }
-
-  private func open(_ file: PluginFile) throws(PluginFileError) -> any PluginCode {
-    let candidates = file.candidates(in: libraryDirectory)
-    guard let source = candidates.first(where: { unsafe access($0, F_OK) == 0 }) else {
-      throw PluginFileError(
-        file: file.path,
-        position: file.libraryPosition,
-        fault: .libraryNotFound(file.library, looked: candidates)
-      )
-    }
-    do {
-      return try PluginLibrary(source: source, label: file.label, stage: stage)
-    } catch {
-      throw fault(file, error.description)
-    }
-  }
-
-  private func rollBack(_ instance: PluginInstance, after error: PluginInstance.LifeError) {
-    instance.withdraw()
-    host.health.remove(instance.id)
-    if case .hangs = error {
-      _ = instance.endWithoutAsking(by: MonotonicClock.now)
-      instance.log(.error, "the plugin hangs; its code stays mapped", [("error", "\(error)")])
-      return
-    }
-    let grace = MonotonicClock.now + 2_000_000_000
-    let waits = instance.endWithoutAsking(by: grace)
-    guard waits.isEmpty else {
-      let reason = waits.joined(separator: ", ")
-      instance.log(
-        .error,
-        "the failed plugin still runs; its code stays mapped",
-        [("reason", reason)]
-      )
-      return
-    }
-    _ = instance.library.close(obstacle: instance.destroy())
+  func fault(_ file: PluginFile, _ reason: String) -> PluginFileError {
+    PluginFileError(file: file.path, position: file.libraryPosition, fault: .load(reason))
   }
 
   private func nextGeneration(of id: String) -> UInt32 {
@@ -159,10 +189,6 @@ final class PluginLoader: Sendable {
       generations[id, default: 0] += 1
       return generations[id, default: 1]
     }
-  }
-
-  private func fault(_ file: PluginFile, _ reason: String) -> PluginFileError {
-    PluginFileError(file: file.path, position: file.libraryPosition, fault: .load(reason))
   }
 
   static func besideTheBinary() -> String {

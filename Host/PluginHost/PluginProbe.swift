@@ -5,7 +5,7 @@ import Wire
 /// Tries a plugin in a child process, where a crash or a hang harms nobody.
 package struct PluginProbe: Sendable {
   package enum Verdict: Sendable, Equatable {
-    /// Entry, create and destroy went well; what the plugin declared.
+    /// Entry, create, self-test and destroy went well; what the plugin declared.
     case passed(PluginReport)
     case failed(PluginFileError)
   }
@@ -35,12 +35,13 @@ package struct PluginProbe: Sendable {
   /// - Parameters:
   ///   - file: Path in the plugins directory.
   ///   - libraries: Where libraries are that are named without a slash.
+  ///   - library: The library to try instead of the one that the file names: the copy that will run.
   /// - Returns: The verdict.
-  package func run(file: String, libraries: String) -> Verdict {
+  package func run(file: String, libraries: String, library: String = "") -> Verdict {
     do throws(SystemError) {
       let directory = try Self.temporaryDirectory()
       defer { Directory.removeAll(directory) }
-      return try run(file, libraries: libraries, data: directory)
+      return try run(file, libraries: libraries, library: library, data: directory)
     } catch {
       return .failed(Self.fault(file, "the probe could not be started: \(error)"))
     }
@@ -49,6 +50,7 @@ package struct PluginProbe: Sendable {
   private func run(
     _ file: String,
     libraries: String,
+    library: String,
     data: String
   ) throws(SystemError) -> Verdict {
     var ends: [CInt] = [0, 0]
@@ -58,7 +60,8 @@ package struct PluginProbe: Sendable {
     let child: CInt
     do {
       let output = Descriptor(adopting: ends[1])
-      child = try spawn([executable, Self.verb, file, libraries, data], report: output.raw)
+      let arguments = [executable, Self.verb, file, libraries, data, library]
+      child = try spawn(arguments, report: output.raw)
     }
     let deadline = MonotonicClock.now + limit.nanoseconds
     let bytes = Self.read(input.raw, until: deadline)
@@ -68,12 +71,17 @@ package struct PluginProbe: Sendable {
     guard let end else {
       _ = Self.wait(for: child, until: MonotonicClock.now + 1_000_000_000)
       return .failed(
-        Self.fault(file, "the plugin hangs: create or destroy took longer than \(limit)")
+        Self.fault(
+          file,
+          "the plugin hangs: create, its self-test or destroy took longer than \(limit)"
+        )
       )
     }
     if end < 0 {
       let signal = Self.signalName(-end)
-      return .failed(Self.fault(file, "the plugin crashes in create or destroy (\(signal))"))
+      return .failed(
+        Self.fault(file, "the plugin crashes in create, its self-test or destroy (\(signal))")
+      )
     }
     return Self.verdict(bytes, file: file, end: end)
   }
@@ -153,7 +161,10 @@ extension PluginProbe {
   private static func verdict(_ bytes: [UInt8], file: String, end: CInt) -> Verdict {
     guard let json = try? JSON.parse(bytes) else {
       return .failed(
-        fault(file, "the plugin ended the process in create or destroy (exit code \(end))")
+        fault(
+          file,
+          "the plugin ended the process in create, its self-test or destroy (exit code \(end))"
+        )
       )
     }
     if let reason = json["error"]?.asString {

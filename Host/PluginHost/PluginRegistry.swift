@@ -2,21 +2,39 @@ import Glibc
 import Synchronization
 package import Wire
 
-/// The owner of all plugins: loads them, knows what they declared, and ends them.
+/// The owner of all plugins: knows what runs, and what each file of the plugins directory became.
 package final class PluginRegistry: Sendable {
-  private struct Entry: Sendable {
-    let file: String
+  struct Entry: Sendable {
+    /// Of the file.
+    let path: String
     var report: PluginReport
+    /// The file as it was read for what runs.
+    var file: PluginFile?
     var instance: PluginInstance?
+    /// The generation that `instance` replaced, until it is over.
+    var predecessor: Predecessor?
+    /// Digest of a build that was gone back from: only who asks for it gets it again.
+    var rejected: String?
+    var last: ChangeReport?
+
+    init(path: String, report: PluginReport) {
+      self.path = path
+      self.report = report
+    }
   }
 
-  private let settings: Settings
-  private let log: Log
-  private let probe: PluginProbe?
-  private let loader: PluginLoader
-  private let host: HostResources
-  private let entries = Mutex<[Entry]>([])
-  private let routeHost: Mutex<(any RouteHost)?>
+  let settings: Settings
+  let log: Log
+  let probe: PluginProbe?
+  let loader: PluginLoader
+  let host: HostResources
+  let entries = Mutex<[Entry]>([])
+  let routeHost: (any RouteHost)?
+  /// Whether a change is under way: they are made one after the other.
+  let isChanging = Monitor(false)
+  private let publishing = Mutex(())
+  private let admin = Mutex<PluginInstance?>(nil)
+  private let changes: MetricFamily?
 
   /// Makes the directories under the data directory and the plugins' threads; loads nothing yet.
   ///
@@ -30,7 +48,7 @@ package final class PluginRegistry: Sendable {
   ///   - health: Takes the plugins' health.
   ///   - reserved: The host's own methods and paths; the method `*` stands for all.
   ///   - probe: Tries each plugin in a child process first; `nil` goes without.
-  ///   - routeHost: Serves the routes; `nil` while there is no server, or until `attach`.
+  ///   - routeHost: Serves the routes; `nil` where there is no server.
   /// - Throws: `SystemError` when a directory or thread cannot be made.
   package init(
     settings: Settings,
@@ -44,7 +62,7 @@ package final class PluginRegistry: Sendable {
     probe: PluginProbe? = nil,
     routeHost: (any RouteHost)? = nil
   ) throws(SystemError) {
-    self.routeHost = Mutex(routeHost)
+    self.routeHost = routeHost
     self.settings = settings
     self.log = log
     self.probe = probe
@@ -52,7 +70,7 @@ package final class PluginRegistry: Sendable {
       sink: sink,
       outlet: outlet,
       pool: pool,
-      claims: RouteClaims(reserved: reserved),
+      claims: DeclarationClaims(reserved: reserved),
       metrics: metrics,
       health: health,
       log: log,
@@ -60,16 +78,19 @@ package final class PluginRegistry: Sendable {
       cores: Int(sysconf(CInt(_SC_NPROCESSORS_ONLN)))
     )
     loader = try PluginLoader(settings: settings, host: host)
-  }
-
-  /// Gives the registry whoever serves the routes; before `loadAll`.
-  package func attach(_ routeHost: any RouteHost) {
-    self.routeHost.withLock { $0 = routeHost }
+    changes = try? metrics.define(
+      .counter,
+      "gateway_plugin_changes_total",
+      help: "Loads, replacements and stops of plugins.",
+      labels: ["plugin", "change", "outcome"],
+      owner: "gateway"
+    )
   }
 
   /// The routes of all active plugins, in the order of their files.
   package var routes: [PluginRoute] {
-    entries.withLock { $0 }.flatMap { $0.instance?.routes ?? [] }
+    let admin = admin.withLock { $0?.routes ?? [] }
+    return admin + entries.withLock { $0 }.flatMap { $0.instance?.routes ?? [] }
   }
 
   /// The topics of all active plugins, in order of name.
@@ -77,6 +98,9 @@ package final class PluginRegistry: Sendable {
 
   /// What became of each file, in their order.
   package var reports: [PluginReport] { entries.withLock { $0.map(\.report) } }
+
+  /// Generations whose code stays mapped although they are over.
+  package var retired: [RetiredGenerations.Generation] { host.retired.list }
 
   /// Loads every file of the plugins directory, in order of name; one that fails does not stop the others.
   @discardableResult
@@ -100,76 +124,23 @@ package final class PluginRegistry: Sendable {
     return reports
   }
 
-  /// Swaps a plugin to its library as it is on disk now, also when that is what runs.
+  /// Serves the host's own routes of `code`, which is neither listed nor replaced.
   ///
-  /// Blocks; not to be called from a loop's or the pool's thread.
-  ///
-  /// - Parameters:
-  ///   - name: The plugin's id, or the name of its file without number and extension.
-  ///   - force: Ends jobs that an earlier generation still runs.
-  /// - Returns: What was done.
-  package func reload(_ name: String, force: Bool = false) -> ChangeReport {
-    change("reload", name) { _ in true }
+  /// - Throws: `PluginFileError` when it does not start.
+  package func adopt(_ code: PluginAdministration) throws(PluginFileError) {
+    let file = try PluginFile(Array("{\"library\": \"-\"}".utf8), path: code.id)
+    let instance = try loader.create(code, file)
+    do { try instance.activate() } catch {
+      loader.rollBack(instance, after: error)
+      throw loader.fault(file, error.description)
+    }
+    admin.withLock { $0 = instance }
   }
 
-  /// Switches a plugin on, in its file too.
-  package func enable(_ name: String) -> ChangeReport { change("enable", name) { _ in true } }
-
-  /// Switches a plugin off, in its file too.
-  package func disable(_ name: String) -> ChangeReport { change("disable", name) { _ in false } }
-
-  /// Makes the running plugins what the plugins directory and the libraries say.
-  ///
-  /// - Returns: One report for each plugin that was, or should have been, changed.
-  package func rescan() -> [ChangeReport] {
-    entries.withLock { $0.map(\.report.name) }.map { name in
-      change("load", name) { ((try? PluginFile(path: $0))?.isEnabled) ?? false }
-    }
-  }
-
-  private func publish() {
-    let host = routeHost.withLock { $0 }
-    host?.publish(routes, topics: topics)
-  }
-
-  private func change(
-    _ change: String,
-    _ name: String,
-    wanted: (String) -> Bool
-  ) -> ChangeReport {
-    var report = ChangeReport(change: change, plugin: name, outcome: .failed, message: "")
-    let found = entries.withLock { entries in
-      entries.firstIndex {
-        $0.report.name == name || PluginFile.label(ofFile: $0.report.file) == name
-      }
-      .map { ($0, entries[$0]) }
-    }
-    guard let (index, entry) = found else {
-      report.message = "there is no plugin \"\(name)\"; gateway plugin list shows what there is"
-      return report
-    }
-    report.generationBefore = entry.instance?.generation
-    let start = MonotonicClock.now
-    if let instance = entry.instance {
-      entries.withLock { $0[index].instance = nil }
-      publish()
-      let (state, reason) = loader.end(instance, by: start + settings.limits.drainTime.nanoseconds)
-      report.steps.append(
-        .init(name: "drain", duration: .nanoseconds(MonotonicClock.now - start), detail: reason)
-      )
-      entries.withLock { $0[index].report.state = state }
-    }
-    guard wanted(entry.file) else {
-      report.outcome = .done
-      return report
-    }
-    let loaded = load(entry.file, verdict: nil)
-    entries.withLock { $0[index] = loaded }
-    publish()
-    report.outcome = loaded.instance == nil ? .failed : .done
-    report.message = loaded.report.reason
-    report.generationAfter = loaded.instance?.generation
-    return report
+  /// Serves what the entries say now.
+  func publish() {
+    // One after the other, so that the routes computed last are the ones that stay.
+    publishing.withLock { _ in routeHost?.publish(routes, topics: topics) }
   }
 
   /// Ends all plugins, the last loaded first.
@@ -180,8 +151,18 @@ package final class PluginRegistry: Sendable {
   /// - Parameter limit: For all plugins together.
   package func shutDown(limit: Duration) {
     let deadline = MonotonicClock.now + limit.nanoseconds
+    beginChange()
     for index in entries.withLock({ $0.indices }).reversed() {
+      let entry = entries.withLock { $0[index] }
+      if let waits = entry.predecessor?.conclude(endsJobs: true, by: deadline) {
+        log.write(
+          .warning,
+          "a replaced generation did not end in time",
+          [("plugin", entry.report.name), ("waiting", waits)]
+        )
+      }
       guard let instance = entries.withLock({ $0[index].instance }) else { continue }
+      instance.conceal()
       let (state, reason) = loader.end(instance, by: deadline)
       entries.withLock { entries in
         entries[index].instance = nil
@@ -195,44 +176,32 @@ package final class PluginRegistry: Sendable {
         [("plugin", instance.id), ("state", state.rawValue), ("reason", reason)]
       )
     }
+    if let admin = admin.withLock({ $0.take() }) {
+      _ = admin.endWithoutAsking(by: deadline)
+      _ = admin.destroy()
+    }
+    endChange()
     host.shutDown()
   }
 
-  /// Tries one file without recording it: entry, create, destroy.
+  /// Tries one file without recording it: entry, create, self-test, destroy.
   ///
-  /// - Parameter path: Of the file.
+  /// - Parameters:
+  ///   - path: Of the file.
+  ///   - library: The library to try in place of the one that the file names.
   /// - Returns: What the plugin said of itself.
   /// - Throws: `PluginFileError` with the first fault.
-  package func check(_ path: String) throws(PluginFileError) -> PluginReport {
-    try loader.check(try PluginFile(path: path))
-  }
-
-  /// Answers one request of the control socket.
-  ///
-  /// - Parameter request: An object whose `verb` says what is wanted: `plugins`.
-  /// - Returns: An object with the answer, or with `error`.
-  package func answer(_ request: JSON) -> JSON {
-    switch request["verb"]?.asString {
-    case "plugins": ["plugins": describe()]
-    default: ["error": "this gateway knows the verb \"plugins\" only"]
-    }
+  package func check(
+    _ path: String,
+    library: String? = nil
+  ) throws(PluginFileError) -> PluginReport {
+    try loader.check(try PluginFile(path: path), library: library)
   }
 
   /// All plugins as JSON, for operators.
-  package func describe() -> JSON {
-    let entries = entries.withLock { $0 }
-    return .array(
-      entries.map { entry in
-        var members = entry.report.members
-        if let instance = entry.instance {
-          members.append(
-            .init(name: "requests_under_way", value: .integer(Int64(instance.requestsUnderWay)))
-          )
-        }
-        return .object(members)
-      }
-    )
-  }
+  package func describe() -> JSON { .array(entries.withLock { $0 }.map(\.json)) }
+
+  // MARK: - Loading at the start
 
   private func probeAll(_ files: [String]) -> [PluginProbe.Verdict?] {
     guard let probe else { return files.map { _ in nil } }
@@ -247,57 +216,108 @@ package final class PluginRegistry: Sendable {
   }
 
   private func load(_ path: String, verdict: PluginProbe.Verdict?) -> Entry {
-    let name = PluginFile.label(ofFile: String(path.split(separator: "/").last ?? ""))
     do throws(PluginFileError) {
       let file = try PluginFile(path: path)
-      guard file.isEnabled else {
-        let report = PluginReport(file: file.name, name: name, state: .disabled)
-        return Entry(file: path, report: report, instance: nil)
-      }
+      guard file.isEnabled else { return Entry(path: path, report: Self.report(path, .disabled)) }
       if case .failed(let error)? = verdict { throw error }
-      let taken = entries.withLock { entries in
-        Dictionary(
-          entries.compactMap { entry in entry.instance.map { ($0.id, entry.report.file) } },
-          uniquingKeysWith: { first, _ in first }
-        )
-      }
-      let instance = try loader.load(file, taken: taken)
-      return Entry(file: path, report: Self.report(on: instance, file: file), instance: instance)
+      var swap = PluginSwap(
+        loader: loader,
+        host: host,
+        probe: nil,
+        routeHost: nil,
+        old: nil,
+        dropsState: false
+      )
+      let instance = try swap.perform(file, try loader.copy(file), taken: taken(except: path))
+      instance.begin()
+      var entry = Entry(path: path, report: PluginReport(instance, file: file))
+      entry.file = file
+      entry.instance = instance
+      return entry
     } catch {
       log.write(.error, "plugin not loaded: \(error)")
-      let file = String(path.split(separator: "/").last ?? "")
-      let report = PluginReport(file: file, name: name, state: .failed, reason: error.description)
-      return Entry(file: path, report: report, instance: nil)
+      return Entry(path: path, report: Self.report(path, .failed, reason: error.description))
     }
   }
 
   private func record(_ entry: Entry) {
-    if entry.report.state == .failed {
-      // Two files may be named alike; the one that runs is not to be shown as failed.
-      let isRunning = entries.withLock { $0.contains { $0.instance?.id == entry.report.name } }
-      let name = isRunning ? entry.report.file : entry.report.name
-      host.health.fail(name, reason: "the plugin could not be loaded; see the log or gateway check")
-    }
-    if let instance = entry.instance {
-      let milliseconds = entry.report.loadTime / .milliseconds(1)
-      instance.log(
-        .info,
-        "plugin active",
-        [
-          ("version", instance.version), ("routes", "\(instance.routes.count)"),
-          ("milliseconds", "\(Int(milliseconds))"),
-        ]
-      )
-    }
+    if entry.report.state == .failed { showFailure(of: entry.report) }
+    if let instance = entry.instance { logActive(instance, after: entry.report.loadTime) }
+    count("load", entry.report.name, entry.report.state == .failed ? .failed : .done)
     entries.withLock { $0.append(entry) }
   }
 
-  static func report(on instance: PluginInstance, file: PluginFile) -> PluginReport {
-    var report = PluginReport(file: file.name, name: instance.id, state: .active)
-    report.version = instance.version
-    report.description = instance.library.summary
-    report.generation = instance.generation
-    report.routes = instance.routes.map(\.name)
-    return report
+  /// Shows in the health that a plugin could not be loaded.
+  func showFailure(of report: PluginReport) {
+    // Two files may be named alike; the one that runs is not to be shown as failed.
+    let isRunning = entries.withLock { $0.contains { $0.instance?.id == report.name } }
+    let name = isRunning ? report.file : report.name
+    host.health.fail(name, reason: "the plugin could not be loaded; see the log or gateway check")
+  }
+
+  func logActive(_ instance: PluginInstance, after time: Duration) {
+    instance.log(
+      .info,
+      "plugin active",
+      [
+        ("version", instance.version), ("routes", "\(instance.routes.count)"),
+        ("milliseconds", "\(Int(time / .milliseconds(1)))"),
+      ]
+    )
+  }
+
+  /// Ids of the plugins that run, with their files, but for the one of `path`.
+  func taken(except path: String) -> [String: String] {
+    var taken: [String: String] = [:]
+    for entry in entries.withLock({ $0 }) where entry.path != path {
+      if let instance = entry.instance { taken[instance.id] = entry.report.file }
+    }
+    if let admin = admin.withLock({ $0 }) { taken[admin.id] = "the gateway itself" }
+    return taken
+  }
+
+  func count(_ change: String, _ plugin: String, _ outcome: ChangeReport.Outcome) {
+    changes?.record(1, [plugin, change, outcome.rawValue])
+  }
+
+  static func report(
+    _ path: String,
+    _ state: PluginReport.State,
+    reason: String = ""
+  ) -> PluginReport {
+    let file = String(path.split(separator: "/").last ?? "")
+    return PluginReport(
+      file: file,
+      name: PluginFile.label(ofFile: file),
+      state: state,
+      reason: reason
+    )
+  }
+}
+
+extension PluginRegistry.Entry {
+  /// The entry for operators.
+  var json: JSON {
+    var members = report.members
+    if let instance {
+      members.append(
+        .init(name: "requests_under_way", value: .integer(Int64(instance.requestsUnderWay)))
+      )
+    }
+    if let predecessor {
+      let other = predecessor.old === instance ? predecessor.new : predecessor.old
+      members.append(
+        .init(
+          name: "replaced",
+          value: [
+            "generation": .integer(Int64(other.generation)),
+            "state": .string(predecessor.summary),
+            "requests_under_way": .integer(Int64(other.requestsUnderWay)),
+          ]
+        )
+      )
+    }
+    if let last { members.append(.init(name: "last_change", value: last.json)) }
+    return .object(members)
   }
 }

@@ -34,6 +34,15 @@ package struct PluginReport: Sendable, Equatable {
     ]
   }
 
+  /// What is known of an instance that is made.
+  init(_ instance: PluginInstance, file: PluginFile) {
+    self.init(file: file.name, name: instance.id, state: .active)
+    version = instance.version
+    description = instance.library.summary
+    generation = instance.generation
+    routes = instance.routes.map(\.name)
+  }
+
   package init(file: String, name: String, state: State, reason: String = "") {
     self.file = file
     self.name = name

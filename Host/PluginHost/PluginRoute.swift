@@ -17,6 +17,7 @@ package final class PluginRoute: @unchecked Sendable {
   /// The scope a caller needs; empty on a public route.
   package let scope: String
   package let isPublic: Bool
+  /// Whether the plugin declared it as inline; see `runsInline`.
   package let isInline: Bool
   package let isStreaming: Bool
   /// Requests under way at once; 0 leaves it to the host's default.
@@ -38,6 +39,10 @@ package final class PluginRoute: @unchecked Sendable {
   /// Times an inline handler kept its loop for too long.
   package let overruns = Atomic<Int>(0)
   package let requests = Atomic<Int>(0)
+  private let hasMoved = Atomic<Bool>(false)
+  /// Overruns of the minute that began at `minuteBegan`, on the monotonic clock.
+  private let recentOverruns = Atomic<Int>(0)
+  private let minuteBegan = Atomic<Int64>(0)
 
   package init(
     method: String,
@@ -64,6 +69,27 @@ package final class PluginRoute: @unchecked Sendable {
     self.handler = handler
     unsafe self.user = user
     self.instance = instance
+  }
+
+  /// Whether its handler runs on the loop; a route that keeps its loop too often is moved to the pool for good.
+  package var runsInline: Bool { isInline && !hasMoved.load(ordering: .relaxed) }
+
+  /// Counts an overrun of the inline handler.
+  ///
+  /// - Parameters:
+  ///   - now: Nanoseconds of the monotonic clock.
+  ///   - limit: Overruns within a minute at which the route is moved; 0 never moves it.
+  /// - Returns: Whether this one moved it.
+  package func noteOverrun(now: Int64, limit: Int) -> Bool {
+    guard limit > 0 else { return false }
+    let began = minuteBegan.load(ordering: .relaxed)
+    if now - began > 60_000_000_000 {
+      // Loops that race here begin the minute twice, which loses a count or two and nothing else.
+      minuteBegan.store(now, ordering: .relaxed)
+      recentOverruns.store(0, ordering: .relaxed)
+    }
+    guard recentOverruns.add(1, ordering: .relaxed).newValue >= limit else { return false }
+    return !hasMoved.exchange(true, ordering: .relaxed)
   }
 
   /// Method and pattern, as they are shown to people.

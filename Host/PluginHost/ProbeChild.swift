@@ -6,16 +6,16 @@ package enum ProbeChild {
   /// Tries one plugin and writes the verdict for the parent.
   ///
   /// - Parameters:
-  ///   - arguments: File, library directory, temporary data directory.
+  ///   - arguments: File, library directory, temporary data directory, and a library in place of the file's or nothing.
   ///   - environment: For the limits.
   /// - Returns: The exit status: 0 when the plugin passed, 1 when not, 2 when called by hand.
   package static func run(_ arguments: [String], environment: [String: String]) -> Int32 {
-    guard arguments.count == 3, fcntl(PluginProbe.reportDescriptor, F_GETFD) >= 0 else { return 2 }
+    guard arguments.count == 4, fcntl(PluginProbe.reportDescriptor, F_GETFD) >= 0 else { return 2 }
     linux_live_with_parent()
     let output = PluginProbe.reportDescriptor
     // A grandchild must not keep the parent waiting for the end of the verdict.
     _ = fcntl(output, F_SETFD, FD_CLOEXEC)
-    let verdict = check(arguments[0], libraries: arguments[1], data: arguments[2], environment)
+    let verdict = check(arguments, environment)
     let bytes = PluginProbe.encode(verdict)
     guard (try? Directory.writeAll(output, bytes[...])) != nil, case .passed = verdict else {
       return 1
@@ -24,15 +24,14 @@ package enum ProbeChild {
   }
 
   private static func check(
-    _ file: String,
-    libraries: String,
-    data: String,
+    _ arguments: [String],
     _ environment: [String: String]
   ) -> PluginProbe.Verdict {
+    let file = arguments[0]
     // Only the limits count here; what is wrong with other settings is said by whoever reads them.
     var settings = (try? Settings.read(environment)) ?? Settings()
-    settings.dataDirectory = data
-    settings.libraryDirectory = libraries
+    settings.libraryDirectory = arguments[1]
+    settings.dataDirectory = arguments[2]
     let server = NoServer()
     do {
       // The plugin's own lines go nowhere: the parent shows them when it loads the plugin itself.
@@ -51,7 +50,7 @@ package enum ProbeChild {
         metrics: MetricsRegistry(),
         health: HealthBoard()
       )
-      return .passed(try registry.check(file))
+      return .passed(try registry.check(file, library: arguments[3].isEmpty ? nil : arguments[3]))
     } catch let error as PluginFileError {
       return .failed(error)
     } catch {

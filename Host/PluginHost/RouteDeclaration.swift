@@ -56,10 +56,8 @@ enum RouteDeclaration {
   private static func add(_ route: PluginRoute, to instance: PluginInstance) -> gw_status {
     let status = instance.declare { declared in
       guard declared.routes.count < maxRoutes else { return GW_E_LIMIT }
-      if let other = instance.host.claims.claim(route.method, route.pattern, owner: instance.id) {
-        instance.setError(RouteClaims.refusal(of: route.name, to: instance.id, by: other))
-        return GW_E_ARGUMENT
-      }
+      let name = DeclarationClaims.Name.route(method: route.method, shape: route.pattern.shape)
+      guard instance.claim(name, "route \(route.name)") else { return GW_E_ARGUMENT }
       declared.routes.append(route)
       return GW_OK
     }

@@ -13,6 +13,9 @@ package protocol RouteHost: AnyObject, Sendable {
   /// When this returns, no loop begins one.
   func hold(_ plugin: String)
 
+  /// Cancels the requests that the generation of `context` has not ended; streamed answers are cut.
+  func cancel(_ context: UInt64)
+
   /// Lets those that wait go on, along the routes published last.
   func release(_ plugin: String)
 }

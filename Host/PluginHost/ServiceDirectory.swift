@@ -11,18 +11,17 @@ final class ServiceDirectory: Sendable {
 
   private let services = Mutex<[String: Service]>([:])
 
-  /// Offers a service; gives the id of who offers it already, or `nil`.
-  func offer(_ name: String, _ service: Service) -> String? {
+  func find(_ name: String) -> Service? { services.withLock { $0[name] } }
+
+  /// Has these answer for `plugin`, and nothing else of it.
+  func expose(_ offered: [String: Service], of plugin: String) {
     services.withLock { services in
-      if let other = services[name] { return other.server.id }
-      services[name] = service
-      return nil
+      services = services.filter { $0.value.server.id != plugin }
+      services.merge(offered) { _, new in new }
     }
   }
 
-  func find(_ name: String) -> Service? { services.withLock { $0[name] } }
-
-  /// Takes back all that the instance of `context` offers.
+  /// Takes back what the generation of `context` offers.
   func remove(context: UInt64) {
     services.withLock { services in
       services = services.filter { $0.value.server.context != context }

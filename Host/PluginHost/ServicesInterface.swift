@@ -13,10 +13,11 @@ enum ServicesInterface {
             server: instance,
             serve: unsafe Callback(serve, user: user)
           )
-          return instance.declare { _ in
-            guard let other = instance.host.directory.offer(name, service) else { return GW_OK }
-            instance.setError("service \(name) is served by \(other) already")
-            return GW_E_ARGUMENT
+          return instance.declare { declared in
+            guard declared.services.count < maxServices else { return GW_E_LIMIT }
+            guard instance.claim(.service(name), "service \(name)") else { return GW_E_ARGUMENT }
+            declared.services[name] = service
+            return GW_OK
           }
         }
       },
@@ -39,6 +40,9 @@ enum ServicesInterface {
       }
     )
   )
+
+  /// Services of one plugin.
+  private static let maxServices = 256
 }
 
 /// One call of one plugin's service by another, copied.

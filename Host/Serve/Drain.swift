@@ -16,6 +16,8 @@ package final class Drain: Source {
   private var stage = Stage.serving
   private let notice: Int64
   private let limit: Int64
+  /// Reads the plugins directory again; returns at once.
+  private let rescan: () -> Void
   private var server: Server?
   private var ends: [ServerEnd] = []
   private var busy: Set<Int> = []
@@ -23,7 +25,9 @@ package final class Drain: Source {
   /// - Parameters:
   ///   - notice: Nanoseconds between the signal and the closing of the listeners.
   ///   - limit: Nanoseconds that requests under way may take after that.
-  init(notice: Int64, limit: Int64) {
+  ///   - rescan: What SIGHUP asks for; must return at once.
+  init(notice: Int64, limit: Int64, rescan: @escaping () -> Void) {
+    self.rescan = rescan
     self.notice = notice
     self.limit = limit
   }
@@ -34,12 +38,10 @@ package final class Drain: Source {
     server.loop.add(self)
   }
 
-  /// A stop signal begins the drain; a second one ends it at once.
+  /// A stop signal begins the drain, a second one ends it at once; SIGHUP has the plugins read again.
   func received(_ signal: CInt) {
     guard let server else { return }
-    guard signal != SIGHUP else {
-      return server.core.log.write(.warning, "SIGHUP does nothing in this version")
-    }
+    guard signal != SIGHUP else { return rescan() }
     guard case .serving = stage else {
       server.core.log.write(.warning, "second stop signal: cancelling what is under way")
       return cancel()

@@ -35,6 +35,8 @@ import Wire
 
   /// The route whose plugin answers; `nil` while the host answers itself.
   var route: PluginRoute?
+  /// The generation whose code was called for it, also when that is over.
+  var answeredBy: PluginInstance?
   /// What the plugin knows the request by; 0 when there is no gate.
   var handle: UInt64 = 0
   var call: PluginCall?
@@ -76,6 +78,7 @@ import Wire
     status = 0
     bodyBytes = 0
     route = nil
+    answeredBy = nil
     handle = 0
     call = nil
     unsafe inlineState = nil

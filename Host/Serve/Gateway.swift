@@ -20,6 +20,7 @@ package final class Gateway {
   private let drain: Drain
   private let control: ControlSocket
   private let revocations: RevocationStore
+  private let watching: Monitor<PluginWatcher?>
 
   /// Makes everything and loads the plugins; serves nothing yet.
   ///
@@ -30,10 +31,12 @@ package final class Gateway {
   /// - Throws: `StartError`.
   package init(_ settings: Settings) throws(StartError) {
     do {
+      let watching = Monitor<PluginWatcher?>(nil)
+      self.watching = watching
       let drain = Drain(
         notice: settings.limits.drainNotice.nanoseconds,
         limit: settings.limits.drainTime.nanoseconds
-      )
+      ) { watching.withLock { $0 }?.look() }
       self.drain = drain
       signals = try Signals { [drain] signal in drain.received(signal) }
       do { try Directory.make(settings.dataDirectory) } catch {
@@ -67,7 +70,22 @@ package final class Gateway {
     } catch {
       throw StartError(description: "\(error)")
     }
+    do {
+      try registry.adopt(PluginAdministration(registry))
+    } catch {
+      throw StartError(description: "\(error)")
+    }
     _ = registry.loadAll()
+    do throws(SystemError) {
+      let watcher = try PluginWatcher(registry)
+      watching.withLock { $0 = watcher }
+    } catch {
+      core.log.write(
+        .warning,
+        "renames are not noticed; use gateway plugin reload",
+        [("error", "\(error)")]
+      )
+    }
   }
 
   /// Serves until a signal has stopped it and everything has ended.
@@ -141,6 +159,7 @@ package final class Gateway {
 
   private func shutDown() {
     control.close()
+    watching.withLock { $0.take() }?.close()
     registry.shutDown(limit: core.settings.limits.drainTime)
     core.pool.shutDown()
     core.log.write(.info, "stopped")

@@ -40,6 +40,14 @@ extension Core {
       text += "gateway_inline_overruns_total{\(Self.labels(route))} "
       text += "\(route.overruns.load(ordering: .relaxed))\n"
     }
+    text += """
+      # HELP gateway_inline_moved Routes that were moved to the pool because they kept their loop too often.
+      # TYPE gateway_inline_moved gauge
+
+      """
+    for route in routes where route.isInline {
+      text += "gateway_inline_moved{\(Self.labels(route))} \(route.runsInline ? 0 : 1)\n"
+    }
     var output = Array(text.utf8)
     metrics.write(to: &output)
     return output

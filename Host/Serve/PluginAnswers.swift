@@ -114,6 +114,7 @@ extension Server {
   func leave(_ exchange: Exchange, _ body: () -> Void) {
     if let route = exchange.route {
       let handle = exchange.handle
+      exchange.answeredBy = route.instance
       closeGate(exchange)
       if let call = exchange.call {
         call.add(.end, on: core.pool)
@@ -166,6 +167,12 @@ extension Server {
         ("plugin", route.instance.id), ("route", route.name), ("us", "\(nanoseconds / 1000)"),
         ("overruns", "\(count)"),
       ]
+    )
+    guard route.noteOverrun(now: loop.now, limit: limits.inlineOverruns) else { return }
+    core.log.write(
+      .warning,
+      "a route runs on the pool from now on: it kept its loop too often",
+      [("plugin", route.instance.id), ("route", route.name), ("overruns", "\(count)")]
     )
   }
 }

@@ -20,7 +20,7 @@ extension HTTPConnection {
     if exchange.traceID.isEmpty { server.makeTraceID(into: &exchange.traceID) }
     exchange.deadline = now + server.answerNanoseconds(of: route)
     guard hasBody else {
-      if route.isInline {
+      if route.runsInline {
         unsafe callInline(route, exchange, bytes, caller)
       } else {
         let image = unsafe makeImage(bytes, exchange, caller)
@@ -233,7 +233,7 @@ extension HTTPConnection {
       phase = .head
       exchange.deadline = now + server.answerNanoseconds(of: route)
       image.deadline = exchange.deadline
-      if route.isInline {
+      if route.runsInline {
         callInline(route, exchange, image)
       } else {
         beginCall(route, exchange, image)

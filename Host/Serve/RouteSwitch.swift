@@ -24,6 +24,10 @@ package final class RouteSwitch: RouteHost {
     waitForLoops("hold")
   }
 
+  package func cancel(_ context: UInt64) {
+    waitForLoops("cancel") { $0.cancelAll(of: context) }
+  }
+
   package func release(_ plugin: String) {
     core.hold(plugin, false)
     waitForLoops("release") { $0.takeUpParked() }

@@ -160,6 +160,10 @@ import Wire
 
   func noteAccess(_ exchange: Exchange, peer: [UInt8]) {
     traffic.count(status: exchange.status)
+    if let instance = exchange.answeredBy {
+      instance.answers.add(1, ordering: .relaxed)
+      if exchange.status >= 500 { instance.failures.add(1, ordering: .relaxed) }
+    }
     guard let accessLog else { return }
     if accessLog.isEmpty, let flush { loop.setDeadline(flush, at: loop.now + AccessLog.delay) }
     accessLog.write(
@@ -242,6 +246,18 @@ import Wire
       case let socket as WebSocketConnection: socket.cut()
       default: break
       }
+    }
+  }
+}
+
+extension Server {
+  /// Cancels what is still under way at the generation of `context`.
+  func cancelAll(of context: UInt64) {
+    for slot in 0..<loop.slotCount {
+      guard let connection = loop.source(inSlot: slot) as? HTTPConnection,
+        connection.exchange?.route?.instance.context == context
+      else { continue }
+      connection.cancelForDrain()
     }
   }
 }

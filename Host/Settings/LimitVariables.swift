@@ -73,6 +73,30 @@ enum LimitVariables {
 
   private static let plugins: [SettingsVariable] = [
     .limit(
+      "LIMIT_PROBATION_SECONDS",
+      \.probation,
+      milliseconds: 0...3_600_000,
+      "Time a replaced generation of a plugin is kept, to go back to it when the new one is worse. 0 is off."
+    ),
+    .limit(
+      "LIMIT_PROBATION_ERROR_PERCENT",
+      \.probationErrorPercent,
+      1...100,
+      "Points by which the new generation may fail more of its requests than the one before."
+    ),
+    .limit(
+      "LIMIT_HOLD_SECONDS",
+      \.hold,
+      milliseconds: 0...60_000,
+      "Time new requests wait, at the most, for those under way while a plugin's state is handed over."
+    ),
+    .limit(
+      "LIMIT_RETIRED_COUNT",
+      \.retiredGenerations,
+      1...10_000,
+      "Ended generations whose code may stay mapped; a change that would add one more is refused."
+    ),
+    .limit(
       "LIMIT_ANSWER_SECONDS",
       \.answerTime,
       milliseconds: 10...86_400_000,
@@ -113,6 +137,12 @@ enum LimitVariables {
       \.inlineTime,
       milliseconds: 1...10_000,
       "Time an inline handler may hold its loop before an overrun is counted."
+    ),
+    .limit(
+      "LIMIT_INLINE_OVERRUN_COUNT",
+      \.inlineOverruns,
+      0...1_000_000,
+      "Overruns of one inline route within a minute after which it runs on the pool. 0 is off."
     ),
   ]
 

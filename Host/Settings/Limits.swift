@@ -102,6 +102,11 @@ package struct Limits: Sendable, Equatable {
   /// Default 5 ms.
   package var inlineTime: Duration = .milliseconds(5)
 
+  /// Overruns of one inline route within a minute after which it runs on the pool.
+  ///
+  /// Default 10. 0 leaves it on the loop.
+  package var inlineOverruns = 10
+
   /// Bytes of a bearer token or API key.
   ///
   /// Default 4 KiB. A longer one is refused with 401 without being looked at.
@@ -121,6 +126,26 @@ package struct Limits: Sendable, Equatable {
   ///
   /// Default 30 s. Then they are cancelled.
   package var drainTime: Duration = .seconds(30)
+
+  /// How long a replaced generation is kept, to be gone back to when the new one is worse.
+  ///
+  /// Default 10 s. 0 keeps none.
+  package var probation: Duration = .seconds(10)
+
+  /// By how many points of a hundred the new generation may fail more of its requests than the one before.
+  ///
+  /// Default 10.
+  package var probationErrorPercent = 10
+
+  /// How long requests of a plugin wait, at the most, for those under way when its state is handed over.
+  ///
+  /// Default 250 ms. What longer ones change afterwards is not in the state.
+  package var hold: Duration = .milliseconds(250)
+
+  /// Ended generations whose code may stay mapped.
+  ///
+  /// Default 32. Beyond, a change that would add one is refused.
+  package var retiredGenerations = 32
 
   package init() {}
 }

@@ -405,7 +405,7 @@ typedef struct gw_plugin_jobs_v1 {
 #define GW_PLUGIN_SELFTEST_1 "gw.plugin.selftest/1"
 typedef struct gw_plugin_selftest_v1 {
   /* [setup] In a child process, with the real settings and an empty data directory, between create and destroy; at
-   * most 10 s. Below 0, with set_error's sentence: this build is not taken. */
+   * most 5 s. Below 0, with set_error's sentence: this build is not taken. */
   gw_status (*GW_SET run)(void *GW_OPT self);
 } gw_plugin_selftest_v1;
 

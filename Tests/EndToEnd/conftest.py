@@ -161,9 +161,9 @@ class Gateway:
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(re.search(rf"{name}:\s+(\d+) kB", status)[1]) * 1024
 
-    def run(self, *arguments):
+    def run(self, *arguments, limit=60):
         """Runs another verb with this gateway's settings."""
-        return run_gateway(*arguments, **self.environment)
+        return run_gateway(*arguments, limit=limit, **self.environment)
 
     def signal(self, number=signal.SIGTERM):
         self.process.send_signal(number)

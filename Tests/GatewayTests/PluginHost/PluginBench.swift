@@ -91,11 +91,12 @@ final class PluginBench {
   /// One service of the health summary.
   func service(_ name: String) -> JSON? { health.summary(now: MonotonicClock.now).services[name] }
 
-  /// Lines of the metrics text.
+  /// Lines of the metrics text, without the gateway's own metrics.
   var metricLines: [String] {
     var bytes: [UInt8] = []
     metrics.write(to: &bytes)
     return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+      .filter { !$0.contains("gateway_plugin_") }
   }
 }
 

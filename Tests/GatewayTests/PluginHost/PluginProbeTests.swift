@@ -35,7 +35,8 @@ struct PluginProbeTests {
 
   @Test func `a crash in create is named and harms nobody`() throws {
     #expect(
-      reason(try verdict("create_crashes")) == "the plugin crashes in create or destroy (SIGSEGV)"
+      reason(try verdict("create_crashes"))
+        == "the plugin crashes in create, its self-test or destroy (SIGSEGV)"
     )
   }
 
@@ -70,7 +71,7 @@ struct PluginProbeTests {
     #expect(reports.map(\.state) == [.failed, .active])
     #expect(
       reports[0].reason.hasSuffix(
-        "10-crash.json:1:13: error: the plugin crashes in create or destroy (SIGSEGV)"
+        "10-crash.json:1:13: error: the plugin crashes in create, its self-test or destroy (SIGSEGV)"
       )
     )
     try bench.end()
@@ -104,7 +105,7 @@ struct PluginCheckTests {
     }
     #expect(reasons[0] == "passed")
     #expect(
-      reasons[1] == "route GET /v1/good/{other} is served by good; disable one of the two files"
+      reasons[1] == "route GET /v1/good/{other} belongs to good; disable one of the two files"
     )
     #expect(reasons[2].hasPrefix("the plugin \"good\" is in 10-good.json already"))
     #expect(reasons[3] == "disabled")

@@ -111,7 +111,7 @@ struct PluginRegistryTests {
       #expect(report.reason.contains("20-duplicate.json"))
       let remedy = taken ? "give it another path" : "disable one of the two files"
       #expect(
-        report.reason.hasSuffix("route GET /v1/good/{other} is served by \(owner); \(remedy)")
+        report.reason.hasSuffix("route GET /v1/good/{other} belongs to \(owner); \(remedy)")
       )
       try bench.end()
     }

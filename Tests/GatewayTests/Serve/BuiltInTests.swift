@@ -8,10 +8,11 @@ struct BuiltInTests {
     let paths = BuiltIn.allCases.flatMap(\.paths)
     #expect(Set(paths).count == paths.count)
     #expect(BuiltIn.reserved.map(\.pattern.text) == paths)
-    let claims = RouteClaims(reserved: BuiltIn.reserved)
+    let claims = DeclarationClaims(reserved: BuiltIn.reserved)
     for (_, pattern) in BuiltIn.reserved {
       for method in ["GET", "POST", "DELETE"] {
-        #expect(claims.claim(method, pattern, owner: "x") == "the gateway itself")
+        let name = DeclarationClaims.Name.route(method: method, shape: pattern.shape)
+        #expect(claims.claim(name, owner: "x", context: 1) == "the gateway itself")
       }
     }
   }

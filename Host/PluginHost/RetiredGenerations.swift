@@ -1,0 +1,45 @@
+import Synchronization
+
+/// Generations whose code stays mapped although they are over.
+package final class RetiredGenerations: Sendable {
+  package struct Generation: Sendable, Equatable {
+    package let plugin: String
+    package let number: UInt32
+    /// Why it could not be unmapped.
+    package let reason: String
+  }
+
+  /// How many may gather before no further change adds one.
+  package let budget: Int
+  private let log: Log
+  private let all = Mutex<[Generation]>([])
+
+  init(budget: Int, log: Log) {
+    self.budget = budget
+    self.log = log
+  }
+
+  package var list: [Generation] { all.withLock { $0 } }
+
+  /// Whether one more is too many.
+  var isFull: Bool { all.withLock { $0.count >= budget } }
+
+  func add(_ instance: PluginInstance, reason: String) {
+    let generation = Generation(
+      plugin: instance.id,
+      number: instance.generation,
+      reason: reason
+    )
+    let count = all.withLock { all in
+      all.append(generation)
+      return all.count
+    }
+    instance.log(.info, "generation retired", [("reason", reason), ("retired", "\(count)")])
+    guard count >= budget else { return }
+    log.write(
+      .warning,
+      "the code of ended plugins fills the memory; restart the gateway when it suits",
+      [("retired", "\(count)"), ("budget", "\(budget)")]
+    )
+  }
+}
