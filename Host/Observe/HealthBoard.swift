@@ -31,6 +31,8 @@ package final class HealthBoard: Sendable {
     package var state: State
     /// One member for each service, in order of name.
     package var services: JSON
+    /// Ended generations of plugins whose code stays mapped.
+    package var retired = 0
   }
 
   /// What the checks of one service say together.
@@ -66,6 +68,7 @@ package final class HealthBoard: Sendable {
   }
 
   private let services = Mutex<[String: Service]>([:])
+  private let retired = Mutex((count: 0, isFull: false))
   private let runs = Atomic<UInt64>(0)
 
   package init() {}
@@ -87,6 +90,11 @@ package final class HealthBoard: Sendable {
       services[service]?.phase = .stopped
       services[service]?.checks = [:]
     }
+  }
+
+  /// So many ended generations of plugins stay mapped; `isFull` when there must not be more, which degrades.
+  package func retire(_ count: Int, isFull: Bool) {
+    retired.withLock { $0 = (count, isFull) }
   }
 
   /// The service is not known any more.
@@ -153,7 +161,9 @@ package final class HealthBoard: Sendable {
       members.append(JSON.Member(name: name, value: value))
     }
     if wanted > 0, failed == wanted { worst = .unhealthy }
-    return Summary(state: worst, services: .object(members))
+    let retired = retired.withLock { $0 }
+    if retired.isFull { worst = max(worst, .degraded) }
+    return Summary(state: worst, services: .object(members), retired: retired.count)
   }
 
   /// What the checks of one running service say at `now`; `nil` when it does not run.

@@ -41,7 +41,12 @@ final class HostResources: Sendable {
     self.claims = claims
     self.metrics = metrics
     self.health = health
-    retired = RetiredGenerations(budget: limits.retiredGenerations, log: log)
+    retired = RetiredGenerations(
+      budget: limits.retiredGenerations,
+      log: log,
+      health: health,
+      metrics: metrics
+    )
     self.log = log
     self.limits = limits
   }

@@ -117,6 +117,7 @@ package final class PluginInstance: @unchecked Sendable {
   /// - Parameters:
   ///   - name: What is declared.
   ///   - words: The same for people.
+  /// - Returns: Whether it is this generation's now.
   func claim(_ name: DeclarationClaims.Name, _ words: String) -> Bool {
     guard let owner = host.claims.claim(name, owner: id, context: context) else { return true }
     setError(DeclarationClaims.refusal(of: words, to: id, by: owner))

@@ -41,6 +41,7 @@ final class PluginLoader: Sendable {
   /// - Parameters:
   ///   - file: Enabled.
   ///   - library: In place of the one that the file names.
+  /// - Returns: The copy; open it, or discard it.
   /// - Throws: `PluginFileError`: it is not there, or cannot be copied.
   func copy(_ file: PluginFile, library: String? = nil) throws(PluginFileError) -> Staged {
     guard let source = library ?? source(of: file) else {
@@ -77,6 +78,7 @@ final class PluginLoader: Sendable {
   /// - Parameters:
   ///   - code: Is closed if this fails.
   ///   - file: For its settings and limits.
+  /// - Returns: The created generation.
   /// - Throws: `PluginFileError`; nothing is left.
   func create(_ code: any PluginCode, _ file: PluginFile) throws(PluginFileError) -> PluginInstance
   {

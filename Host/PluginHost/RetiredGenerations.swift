@@ -12,11 +12,21 @@ package final class RetiredGenerations: Sendable {
   /// How many may gather before no further change adds one.
   package let budget: Int
   private let log: Log
+  private let health: HealthBoard
+  private let gauge: MetricFamily?
   private let all = Mutex<[Generation]>([])
 
-  init(budget: Int, log: Log) {
+  init(budget: Int, log: Log, health: HealthBoard, metrics: MetricsRegistry) {
     self.budget = budget
     self.log = log
+    self.health = health
+    gauge = try? metrics.define(
+      .gauge,
+      "gateway_plugin_retired_generations",
+      help: "Ended generations of plugins whose code stays mapped.",
+      owner: "gateway"
+    )
+    gauge?.record(0)
   }
 
   package var list: [Generation] { all.withLock { $0 } }
@@ -34,6 +44,8 @@ package final class RetiredGenerations: Sendable {
       all.append(generation)
       return all.count
     }
+    health.retire(count, isFull: count >= budget)
+    gauge?.record(Double(count))
     instance.log(.info, "generation retired", [("reason", reason), ("retired", "\(count)")])
     guard count >= budget else { return }
     log.write(

@@ -26,13 +26,18 @@ struct HealthBody {
         ]
       )
     )
-    let body: JSON = [
-      "status": .string(summary.state.name),
-      "timestamp": .string(Timestamp.text(nanoseconds: wall)),
-      "services": .object(services),
-      "version": .string(Version.text),
+    var body: [JSON.Member] = [
+      .init(name: "status", value: .string(summary.state.name)),
+      .init(name: "timestamp", value: .string(Timestamp.text(nanoseconds: wall))),
+      .init(name: "services", value: .object(services)),
+      .init(name: "version", value: .string(Version.text)),
     ]
-    bytes = body.bytes
+    if summary.retired > 0 {
+      body.append(
+        .init(name: "retired_generations", value: .integer(Int64(summary.retired)))
+      )
+    }
+    bytes = JSON.object(body).bytes
     // A poller that looks at the status alone must see it when nothing works any more.
     status = summary.state == .unhealthy ? 503 : 200
   }

@@ -1,0 +1,195 @@
+"""What has a plugin of a running gateway loaded, replaced or ended: renames, SIGHUP, the command line, /v1/admin."""
+
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from conftest import eventually
+from process import Process
+from swaps import change, listed, put, put_file, reload, steps
+
+NAME = "10-swapped.json"
+
+
+@pytest.fixture
+def serving(start, fixture_library, tmp_path):
+    """A gateway with a replaceable library, and the path of that."""
+    library = tmp_path / "libswapped.so"
+    put(fixture_library("swapped"), library)
+    gateway = start([library], LIMIT_PROBATION_SECONDS=0)
+    gateway.library = library
+    gateway.admin = gateway.fields("root", "admin")
+    return gateway
+
+
+def build(gateway):
+    answer = gateway.get("/v1/swapped")
+    return answer.data["build"] if answer.status == 200 else answer.status
+
+
+# ---- renames ----
+
+
+def test_a_library_renamed_into_place_is_taken_at_once(serving, fixture_library):
+    put(fixture_library("swapped", BUILD=2), serving.library)
+    eventually(lambda: build(serving) == 2)
+    assert listed(serving, "swapped")["last_change"]["change"] == "load"
+
+
+def test_a_library_written_in_place_is_not_taken_until_somebody_asks(serving, fixture_library):
+    serving.library.unlink()
+    serving.library.write_bytes(fixture_library("swapped", BUILD=2).read_bytes())
+    other = serving.library.with_name("libother.so")
+    put(serving.library, other)  # a rename beside it, which the watcher sees and passes over
+    assert build(serving) == 1 and listed(serving, "swapped")["generation"] == 1
+    serving.signal(signal.SIGHUP)
+    eventually(lambda: build(serving) == 2)
+
+
+def test_a_file_renamed_into_plugins_d_turns_a_plugin_on_changes_it_and_off(serving, fixture_library):
+    library = str(fixture_library("edge"))
+    put_file(serving, "20-edge.json", {"library": library})
+    eventually(lambda: any(p["name"] == "edge" and p["state"] == "active" for p in plugins(serving)))
+    put_file(serving, "20-edge.json", {"library": library, "limits": {"in_flight": 3}})
+    eventually(lambda: listed(serving, "edge")["generation"] == 2)
+    os.unlink(serving.plugins / "20-edge.json")
+    eventually(lambda: not any(p["name"] == "edge" for p in plugins(serving)))
+    assert "edge" not in serving.get("/health").json()["services"]
+    assert not Process(serving.pid).images("edge")
+    assert build(serving) == 1
+
+
+def plugins(gateway):
+    return json.loads(gateway.run("plugin", "list", "--json").stdout)
+
+
+def test_a_file_that_is_wrong_changes_nothing_and_is_shown(serving):
+    put_file(serving, NAME, {"library": str(serving.library), "enabld": True})
+    serving.log.find('plugin load failed.*did you mean .*enabled')
+    assert build(serving) == 1
+    last = listed(serving, "swapped")["last_change"]
+    assert last["outcome"] == "failed" and f"{NAME}:1:" in last["message"]
+
+
+def test_a_new_file_that_is_wrong_is_shown_in_the_health(serving):
+    put_file(serving, "20-bad.json", {"library": "nowhere"})
+    eventually(lambda: serving.get("/health").json()["services"].get("bad", {}).get("status") == "error")
+    os.unlink(serving.plugins / "20-bad.json")
+    eventually(lambda: "bad" not in serving.get("/health").json()["services"])
+
+
+def test_a_change_of_comments_alone_is_no_change(serving):
+    staged = serving.plugins / ".staged"
+    staged.write_text('{"library": "%s" /* the same */}' % serving.library)
+    staged.rename(serving.plugins / NAME)
+    serving.signal(signal.SIGHUP)
+    assert json.loads(serving.run("plugin", "rescan", "--json").stdout) == []
+    assert listed(serving, "swapped")["generation"] == 1
+
+
+# ---- the command line ----
+
+
+def test_disable_and_enable_write_the_file_and_keep_its_comments(serving):
+    file = serving.plugins / NAME
+    file.write_text('{\n  // mine\n  "library": "%s"\n}\n' % serving.library)
+    report = change(serving, "disable", "swapped")
+    assert report["outcome"] == "done" and report["generation_after"] is None
+    assert serving.get("/v1/swapped").status == 404
+    assert '"enabled": false' in file.read_text() and "// mine" in file.read_text()
+    assert listed(serving, "swapped")["state"] == "disabled"
+    assert not Process(serving.pid).images("swapped")
+    assert change(serving, "disable", "swapped")["outcome"] == "unchanged"
+    assert change(serving, "enable", "swapped")["outcome"] == "done"
+    assert build(serving) == 1 and '"enabled": true' in file.read_text()
+    assert change(serving, "enable", "swapped")["outcome"] == "unchanged"
+
+
+def test_a_name_that_is_none_is_said_and_fails(serving):
+    ended = serving.run("plugin", "reload", "nobody")
+    assert ended.returncode == 1 and 'there is no plugin "nobody"' in ended.stdout
+    assert serving.run("plugin", "reload").returncode == 2
+    assert serving.run("plugin", "reload", "swapped", "--fore").returncode == 2
+
+
+def test_a_reload_for_people_has_one_line_for_each_step(serving):
+    lines = serving.run("plugin", "reload", "swapped").stdout.splitlines()
+    assert lines[0].startswith("swapped: reload done: generation 2 of swapped 1.2.3 serves")
+    assert [line.split()[0] for line in lines[1:]][:4] == ["copy", "probe", "load", "create"]
+    assert all(" ms" in line for line in lines[1:])
+
+
+def test_verbs_without_a_gateway_say_so(tmp_path):
+    from conftest import run_gateway
+    ended = run_gateway("plugin", "reload", "x", DATA_DIR=tmp_path)
+    assert ended.returncode == 1 and "no gateway is running here" in ended.stderr
+
+
+# ---- /v1/admin ----
+
+
+def test_admin_lists_shows_and_reloads(serving):
+    listing = serving.get("/v1/admin/plugins", serving.admin).data
+    assert [plugin["name"] for plugin in listing["plugins"]] == ["swapped"] and listing["retired"] == []
+    report = serving.post("/v1/admin/plugins/swapped/reload", b"", serving.admin).data
+    assert report["outcome"] == "done" and "switch" in steps(report)
+    shown = serving.get("/v1/admin/plugins/swapped", serving.admin).data
+    assert shown["generation"] == 2 and shown["last_change"]["change"] == "reload"
+    assert serving.post("/v1/admin/plugins/swapped/disable", b"", serving.admin).data["outcome"] == "done"
+    assert serving.get("/v1/swapped").status == 404
+    assert serving.post("/v1/admin/plugins/swapped/enable", b"", serving.admin).data["outcome"] == "done"
+    assert build(serving) == 1
+    assert serving.post("/v1/admin/rescan", b"", serving.admin).data == {"reports": []}
+
+
+def test_admin_is_for_admins_alone_and_says_what_is_wrong(serving, fixture_library):
+    path = "/v1/admin/plugins/swapped/reload"
+    assert serving.post(path, b"").status == 401
+    assert serving.post(path, b"", serving.fields(scope="read,write")).status == 403
+    assert serving.get(path, serving.admin).status == 405
+    for verb in ("reload", "enable", "disable"):
+        missing = serving.post(f"/v1/admin/plugins/nobody/{verb}", b"", serving.admin)
+        assert missing.status == 404 and missing.code == "RESOURCE_NOT_FOUND"
+    assert serving.get("/v1/admin/plugins/nobody", serving.admin).status == 404
+    serving.library.unlink()
+    serving.library.write_bytes(fixture_library("create_fails").read_bytes())
+    refused = serving.post(path, b"", serving.admin)
+    assert refused.status == 409 and refused.code == "CONFLICT"
+    assert refused.json()["details"]["steps"][-1]["failed"]
+    assert build(serving) == 1
+
+
+def test_a_plugin_cannot_take_the_admin_routes(start, fixture_library):
+    gateway = start([fixture_library("swapped", NAME='"admin"')])
+    assert "loaded already, from the gateway itself" in listed(gateway, "admin")["reason"]
+
+
+# ---- the watchdog ----
+
+
+def test_an_inline_route_that_keeps_its_loop_is_moved_to_the_pool(start, edge):
+    gateway = start([edge], LIMIT_INLINE_OVERRUN_COUNT=3)
+    for number in range(3):
+        assert gateway.get("/edge/inline-slow", gateway.fields()).status == 200
+    gateway.log.find("a route runs on the pool from now on.*inline-slow")
+    metrics = gateway.get("/metrics", gateway.fields(scope="admin")).body.decode()
+    assert any("inline_moved" in line and "inline-slow" in line and line.endswith(" 1") for line in metrics.splitlines())
+    # From now on the loop is free while the route is slow.
+    with gateway.client() as slow:
+        slow.send(b"GET /edge/inline-slow HTTP/1.1\r\nHost: x\r\n" + auth(gateway) + b"\r\n")
+        began = time.monotonic()
+        gateway.get("/health/live")
+        assert time.monotonic() - began < slow_time(slow)
+
+
+def auth(gateway):
+    return b"".join(f"{name}: {value}\r\n".encode() for name, value in gateway.fields().items())
+
+
+def slow_time(client):
+    began = time.monotonic()
+    assert client.read().status == 200
+    return time.monotonic() - began + 10
