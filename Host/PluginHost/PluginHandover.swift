@@ -20,8 +20,6 @@ extension PluginInstance {
 
   /// Bytes of one state.
   static let maxStateBytes = 256 * 1024 * 1024
-  /// How long snapshot and restore may each take: requests wait for them.
-  static let stateLimit = Duration.seconds(30)
   /// How long the self-test may take.
   static let selfTestLimit = Duration.seconds(5)
 
@@ -55,7 +53,7 @@ extension PluginInstance {
     let sink = StateSink()
     let snapshot = unsafe table.pointee.snapshot
     let plugin = declared.withLock { $0.plugin }
-    try setUp("snapshot", limit: Self.stateLimit) {
+    try setUp("snapshot", limit: host.limits.handover) {
       // Kept for the whole call, also when nobody waits for it any more.
       withExtendedLifetime(sink) {
         let place = unsafe Unmanaged.passUnretained(sink).toOpaque()
@@ -76,7 +74,7 @@ extension PluginInstance {
     guard let table = unsafe table(GW_PLUGIN_STATE_1, as: gw_plugin_state_v1.self) else { return }
     let restore = unsafe table.pointee.restore
     let plugin = declared.withLock { $0.plugin }
-    try setUp("restore", limit: Self.stateLimit) {
+    try setUp("restore", limit: host.limits.handover) {
       unsafe withLent(state.bytes) { bytes in
         unsafe restore(plugin.user, state.number, bytes)
       }

@@ -50,6 +50,8 @@ package final class PluginInstance: @unchecked Sendable {
   /// A failure is a status from 500 on that the plugin gave, a fault of its own, or its timeout.
   package let answers = Atomic<Int>(0)
   package let failures = Atomic<Int>(0)
+  /// The step of its life that has not returned in time: a thread is still in its code.
+  let stuckStep = Mutex<String?>(nil)
   private let errors = Mutex<[UInt: String]>([:])
 
   init(

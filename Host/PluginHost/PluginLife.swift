@@ -13,8 +13,11 @@ extension PluginInstance {
 
   /// How long create and activate may take.
   static let setupLimit = Duration.seconds(60)
-  /// How long destroy may take.
-  static let destroyLimit = Duration.seconds(10)
+  /// How long quiesce and destroy may each take: as long as a drain, and not longer than this.
+  static let endLimit = Duration.seconds(10)
+
+  /// The same in nanoseconds, for this gateway.
+  var endNanoseconds: Int64 { min(Self.endLimit, host.limits.drainTime).nanoseconds }
 
   /// Lets the plugin make itself and declare what it has.
   func create(settings: [UInt8]) throws(LifeError) {
@@ -84,6 +87,7 @@ extension PluginInstance {
     let plugin = endActivity()
     var waits: [String] = []
     if let plugin, !askToQuiesce(plugin, by: deadline) { waits.append("its answer to quiesce") }
+    if let step = stuckStep.withLock({ $0 }) { waits.append("its \(step)") }
     if !hasNoRequests(by: deadline) { waits.append("\(requestsUnderWay) requests") }
     let left = occupancy.close(by: deadline)
     guard !left.isEmpty else { return waits }
@@ -132,7 +136,7 @@ extension PluginInstance {
     var obstacle: String?
     if hasSelf {
       let before = ThreadCensus.own()
-      let deadline = MonotonicClock.now + Self.destroyLimit.nanoseconds
+      let deadline = MonotonicClock.now + endNanoseconds
       let done = SetupThread.run("\(id) destroy", by: deadline) { [self] in
         unsafe library.descriptor.pointee.destroy(plugin.user)
         return true
@@ -211,7 +215,10 @@ extension PluginInstance {
       let status = body()
       return (status: status, sentence: takeError())
     }
-    guard let outcome else { throw .hangs(step: step) }
+    guard let outcome else {
+      stuckStep.withLock { $0 = step }
+      throw .hangs(step: step)
+    }
     guard outcome.status == GW_OK else {
       let sentence =
         outcome.sentence

@@ -1,3 +1,4 @@
+import Synchronization
 import Wire
 
 /// One generation taken from its library to activate, and with it whatever the one before hands over.
@@ -64,7 +65,10 @@ struct PluginSwap {
       note("activate")
       return new
     } catch {
-      loader.rollBack(new, after: error)
+      // Whoever hangs may be the old one, in its snapshot.
+      let isOwn = new.stuckStep.withLock { $0 != nil }
+      let own = PluginInstance.LifeError.refused(step: error.step, sentence: error.description)
+      loader.rollBack(new, after: isOwn ? error : own)
       takeBack()
       throw failed(error.step, loader.fault(file, error.description))
     }

@@ -41,8 +41,6 @@ final class Predecessor: Sendable {
   private static let pause: Int64 = 50_000_000
   /// Answers of the new generation before its failures count.
   private static let fewestAnswers = 10
-  /// How long a generation may take to quiesce.
-  private static let quiesceLimit: Int64 = 10_000_000_000
   /// How long cancelled requests may take to end.
   private static let cancelLimit: Int64 = 2_000_000_000
 
@@ -129,7 +127,7 @@ final class Predecessor: Sendable {
     let waits = drain(ending)
     note("drain", since: drainBegan, waits)
     let endBegan = MonotonicClock.now
-    let (state, why) = loader.end(ending, by: endBegan + Self.quiesceLimit)
+    let (state, why) = loader.end(ending, by: endBegan + ending.endNanoseconds)
     note("unload", since: endBegan, why.isEmpty ? state.rawValue : "\(state.rawValue): \(why)")
     heir.ended(self, steps: steps)
     self.state.withLock { $0.stage = .ended }

@@ -91,6 +91,12 @@ enum LimitVariables {
       "Time new requests wait, at the most, for those under way while a plugin's state is handed over."
     ),
     .limit(
+      "LIMIT_HANDOVER_SECONDS",
+      \.handover,
+      milliseconds: 100...600_000,
+      "Time a plugin may take to give its state, and again to take it; its requests wait meanwhile."
+    ),
+    .limit(
       "LIMIT_RETIRED_COUNT",
       \.retiredGenerations,
       1...10_000,

@@ -142,6 +142,11 @@ package struct Limits: Sendable, Equatable {
   /// Default 250 ms. What longer ones change afterwards is not in the state.
   package var hold: Duration = .milliseconds(250)
 
+  /// How long a plugin's snapshot and restore may each take; its requests wait meanwhile.
+  ///
+  /// Default 10 s. Then the change is given up and the old generation serves on.
+  package var handover: Duration = .seconds(10)
+
   /// Ended generations whose code may stay mapped.
   ///
   /// Default 32. Beyond, a change that would add one is refused.

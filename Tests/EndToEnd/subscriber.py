@@ -20,7 +20,7 @@ class Subscriber:
         self.thread = threading.Thread(target=self._read, daemon=True)
 
     def __enter__(self):
-        self.socket = library(self.gateway, self.token)
+        self.socket = library(self.gateway, self.token).__enter__()
         self.socket.send(json.dumps({"type": "subscribe", "topics": list(self.topics)}))
         while json.loads(self.socket.recv(timeout=10))["type"] != "subscriptions":
             pass

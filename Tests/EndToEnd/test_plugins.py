@@ -135,7 +135,7 @@ def test_a_wrong_file_keeps_no_other_from_loading(start, edge):
 
 def test_comments_and_trailing_commas_are_taken(tmp_path, edge):
     status, output = check(tmp_path, f'// a plugin\n{{ /* here */ "library": "{edge}", "enabled": true, }}\n')
-    assert status == 0 and "ok: edge 1.2.3, routes: 20" in output
+    assert status == 0 and "ok: edge 1.2.3, routes: 21" in output
 
 
 def test_a_disabled_plugin_is_not_loaded(start, edge, tmp_path):

@@ -154,6 +154,12 @@ static void answer_due(uint64_t now) {
   }
   pthread_mutex_unlock(&lock);
 }
+// Keeps its loop, or its thread of the pool, for a while.
+static gw_status nap(void *user, const gw_request_v1 *request, void **state) {
+  (void)user, (void)state;
+  usleep(300000);
+  return reply_number(request, "napped", 1);
+}
 static gw_status hold(void *user, const gw_request_v1 *request, void **state) {
   (void)user, (void)state;
   return keep(request, UINT64_MAX);
@@ -261,6 +267,7 @@ static gw_status create(const gw_host_v1 *given, gw_bytes settings, void **self)
       {"POST", "/v1/edge/seen/{name}", 0, {.request = seen}},
       {"POST", "/v1/edge/echo", 0, {.request = echo}},
       {"POST", "/v1/edge/inline", GW_ROUTE_INLINE, {.request = echo}},
+      {"GET", "/v1/edge/nap", GW_ROUTE_INLINE, {.request = nap}},
       {"GET", "/v1/edge/hold", 0, {.request = hold}},
       {"GET", "/v1/edge/after/{ms}", 0, {.request = after}},
       {"GET", "/v1/edge/block", 0, {.request = block}},

@@ -38,8 +38,13 @@ static void read_settings(gw_bytes settings) {
 static void at(const char *name) {
   if (strcmp(name, place) || (waits && access(armed, F_OK))) return;
   if (once) unlink(armed);
-  if (hangs)
+  if (hangs) {
+    char reached[660];
+    snprintf(reached, sizeof reached, "%s.reached", armed);
+    FILE *file = fopen(reached, "w");
+    if (file) fclose(file);
     for (;;) pause();
+  }
   if (leaks) {
     uint8_t *bytes = malloc(8 << 20);
     for (size_t i = 0; i < 8 << 20; i += 4096) bytes[i] = 1;
