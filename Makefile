@@ -195,7 +195,7 @@ format: swift
 	swift format -i -r -p $(sources)
 
 # Beside nginx where it can be had; what is missing is said in the output.
-bench: build
+bench: build $(venv)/installed
 	@$(functions)
 	missing=
 	for tool in wrk nginx valgrind strace python3; do
@@ -203,6 +203,7 @@ bench: build
 	done
 	[ -z "$$missing" ] || apt $$missing || say "could not be installed:$$missing"
 	python3 Tests/Bench/bench.py $(binary)
+	GATEWAY=$(binary) $(venv)/bin/python Tests/Bench/swapping.py
 
 clean:
 	rm -rf .build

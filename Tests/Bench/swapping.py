@@ -1,7 +1,7 @@
 """Replacing a plugin again and again under steady load: requests lost, memory for each, the longest pause."""
 
-import json
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -13,8 +13,8 @@ SWAPS = 200
 WARM = 20  # swaps before the memory counts: buffers and pools reach their size
 
 
-def measure(binary, library, name, asks, swaps=SWAPS, topic=None):
-    """Swaps the plugin of `library` `swaps` times under load on 64 connections; gives a line about it."""
+def measure(library, name, asks, topic=None):
+    """Swaps the plugin of `library` under load on 64 connections; gives a line about it."""
     from conftest import Gateway, eventually
     from process import Process
     from steady import Load
@@ -26,36 +26,34 @@ def measure(binary, library, name, asks, swaps=SWAPS, topic=None):
     try:
         process = Process(gateway.pid)
         held = Subscriber(gateway, topic) if topic else None
-        with Load(gateway.port, asks, grows=False) as load:
+        with Load(gateway.port, asks) as load:
             if held:
                 held.__enter__()
             for _ in range(WARM):
                 reload(gateway, name)
-            before = process.private
-            for _ in range(swaps):
+            before = process.resident
+            for _ in range(SWAPS):
                 report = reload(gateway, name)
                 assert report["outcome"] == "done", report
             tally = load.stop()
         eventually(lambda: "replaced" not in listed(gateway, name))
-        growth = (process.private - before) / swaps / 1024
+        growth = (process.resident - before) / SWAPS / 1024
         events = ""
         if held:
             held.__exit__()
             held.check()
             events = f", {len(held.events)} events on one WebSocket, none missing"
-        images = len(process.images(f"{name}"))
-        return (f"{name}: {swaps} swaps, {tally.text()}, {growth:.1f} KiB of private memory a swap, "
-                f"{images} image mapped{events}")
+        images = len(process.images(name))
+        return (f"{name}: {SWAPS} swaps, {tally.text()}, {growth:.1f} KiB more resident a swap, "
+                f"{images} image(s) mapped{events}")
     finally:
         gateway.stop()
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def lines(binary):
+def lines():
     """One line for a C plugin and one for a sealed Swift plugin."""
-    import subprocess
-
-    from conftest import make_token
+    from conftest import BINARY, make_token
     from steady import Ask, mixed
 
     folder = Path(tempfile.mkdtemp(prefix="gateway-swaps-"))
@@ -64,15 +62,15 @@ def lines(binary):
         subprocess.run(
             ["clang", "-std=gnu11", "-O1", "-shared", "-fPIC", "-I", ROOT / "PluginSDK/C", "-I", ROOT / "Tests/Fixtures",
              ROOT / "Tests/Fixtures/swapped.c", "-o", library], check=True)
-        yield measure(binary, library, "swapped", mixed("swapped"), topic="swapped.tick")
-        swift = Path(binary).parent / "libhello_swift.so"
+        yield measure(library, "swapped", mixed("swapped"), topic="swapped.tick")
+        swift = BINARY.parent / "libhello_swift.so"
         token = make_token("bench")
         asks = [Ask("GET", "/v1/hello", token), Ask("GET", "/v1/hello/Ada?times=2", token)]
-        yield measure(binary, swift, "hello_swift", asks)
+        yield measure(swift, "hello_swift", asks)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    for line in lines(sys.argv[1]):
+    for line in lines():
         print(line)
