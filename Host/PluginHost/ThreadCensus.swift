@@ -11,14 +11,14 @@ enum ThreadCensus {
 
   /// Names of the threads that came since `before` and were not started by the host.
   static func foreign(since before: Set<Int32>) -> [String] {
-    // A thread is listed by the kernel before it could say that it is the host's.
+    // A thread is listed by the kernel before it could say that it is the host's: first the list, then the wait.
+    let now = own()
     let deadline = MonotonicClock.now + 100_000_000
     while HostThread.starting.load(ordering: .sequentiallyConsistent) > 0,
       MonotonicClock.now < deadline
     {
       let _: Bool? = Monitor(()).wait(until: MonotonicClock.now + 1_000_000) { _ in nil }
     }
-    let now = own()
     return now.subtracting(before).sorted()
       .filter { !HostThread.started($0, isListed: now.contains) }
       .compactMap { number in

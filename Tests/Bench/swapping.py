@@ -44,8 +44,9 @@ def measure(library, name, asks, topic=None):
             held.check()
             events = f", {len(held.events)} events on one WebSocket, none missing"
         images = len(process.images(name))
+        retired = gateway.get("/health").json().get("retired_generations")
         return (f"{name}: {SWAPS} swaps, {tally.text()}, {growth:.1f} KiB more resident a swap, "
-                f"{images} image(s) mapped{events}")
+                f"{images} image(s) mapped{events}; retired: {retired or 'none'}")
     finally:
         gateway.stop()
         shutil.rmtree(directory, ignore_errors=True)
