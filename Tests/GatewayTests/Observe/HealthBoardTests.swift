@@ -61,6 +61,32 @@ struct HealthBoardTests {
     #expect(board.summary(now: 0).state == .unhealthy)
   }
 
+  @Test func `an answer to a check of an earlier run is nobody's`() throws {
+    let board = HealthBoard()
+    board.run("x", version: "1.0.0")
+    let old = try #require(board.addCheck("db", to: "x", timeout: .seconds(1)))
+    board.run("x", version: "2.0.0")
+    let new = try #require(board.addCheck("db", to: "x", timeout: .seconds(1)))
+    board.checkAnswered(old, .unhealthy, detail: nil, now: 0)
+    #expect(board.checks(of: "x", now: 0) == .init(isPending: true, failing: []))
+    board.checkAnswered(new, .unhealthy, detail: nil, now: 0)
+    #expect(board.checks(of: "x", now: 0) == .init(failing: ["db is unhealthy"]))
+    board.checkStarted(new, now: 0)
+    let late = board.checks(of: "x", now: second + 1)
+    #expect(late?.failing == ["db does not answer", "db is unhealthy"])
+    board.stop("x")
+    #expect(board.checks(of: "x", now: 0) == nil)
+  }
+
+  @Test func `ended generations are counted, and degrade when there must not be more`() {
+    let board = HealthBoard()
+    board.run("x", version: "1.0.0")
+    board.retire(1, isFull: false)
+    #expect(board.summary(now: 0).retired == 1 && board.summary(now: 0).state == .healthy)
+    board.retire(2, isFull: true)
+    #expect(board.summary(now: 0).retired == 2 && board.summary(now: 0).state == .degraded)
+  }
+
   @Test func `takes no check twice and none of a stranger`() {
     let board = HealthBoard()
     #expect(board.addCheck("a", to: "nobody", timeout: .seconds(1)) == nil)

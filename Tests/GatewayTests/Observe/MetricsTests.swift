@@ -94,6 +94,27 @@ struct MetricsTests {
     #expect(text(registry).isEmpty)
   }
 
+  @Test func `what a plugin counted survives its replacement, unless the metric is another`() throws
+  {
+    let registry = MetricsRegistry()
+    let old = try registry.draft(.counter, "hits_total", help: "", owner: "x")
+    #expect(text(registry).isEmpty)
+    registry.expose([old], owner: "x")
+    old.record(3)
+    let same = try registry.draft(.counter, "hits_total", help: "", owner: "x")
+    let other = try registry.draft(.counter, "hits_total", help: "", labels: ["who"], owner: "x")
+    #expect(same === old && other !== old)
+    #expect(throws: MetricsRegistry.Refusal.exists(name: "hits_total", owner: "x")) {
+      try registry.draft(.counter, "hits_total", help: "", owner: "y")
+    }
+    registry.expose([other], owner: "x")
+    other.record(1, ["a"])
+    #expect(text(registry).contains("hits_total{who=\"a\"} 1\n"))
+    #expect(!text(registry).contains("hits_total 3"))
+    registry.expose([old], owner: "x")
+    #expect(text(registry).contains("hits_total 3\n"))
+  }
+
   @Test func `loses no addition between threads`() throws {
     let registry = MetricsRegistry()
     let hits = try registry.define(.counter, "hits_total", help: "", owner: "x")
