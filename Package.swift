@@ -59,7 +59,10 @@ let package = Package(
       dependencies: ["Wire", "CLinux", "COpenSSL", "CZlib", "CSQLite", "CGatewayPlugin"],
       path: "Host",
       exclude: ["Main", "Wire", "CLinux", "COpenSSL", "CZlib", "CSQLite"],
-      sources: ["Loop", "Net", "Serve", "Policy", "PluginHost", "Observe", "Settings", "Scaffold"],
+      sources: [
+        "Loop", "Net", "Serve", "Policy", "PluginHost", "Observe", "Settings", "Scaffold",
+        "Supervise",
+      ],
       swiftSettings: strict + fast
     ),
     .executableTarget(

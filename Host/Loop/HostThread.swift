@@ -76,6 +76,8 @@ private final class ThreadStart: Sendable {
     let number = linux_thread_number()
     _ = HostThread.numbers.withLock { $0.insert(number) }
     HostThread.starting.wrappingSubtract(1, ordering: .sequentiallyConsistent)
+    linux_claim_slot()
     body()
+    linux_release_slot()
   }
 }

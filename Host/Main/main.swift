@@ -5,6 +5,7 @@ let usage = """
   usage: gateway serve                 serve until stopped (settings come from the environment)
          gateway check                 check settings and plugins.d without serving
          gateway plugin list|new …     what a running gateway has loaded; the project of a new plugin
+         gateway upgrade               a running gateway goes on with the program at its path
          gateway token create|inspect|revoke …
          gateway version
   """
@@ -14,6 +15,8 @@ let arguments = CommandLine.arguments.dropFirst()
 let rest = arguments.dropFirst()
 switch arguments.first {
 case "serve": exit(ServeCommand.run(rest, environment: environment))
+case ServingOrder.verb?: exit(ServeCommand.runChild(rest, environment: environment))
+case "upgrade": exit(UpgradeCommand.run(rest, environment: environment))
 case "check": exit(CheckCommand.run(rest, environment: environment))
 case PluginProbe.verb?: exit(CheckCommand.runOne(rest, environment: environment))
 case "plugin": exit(PluginCommand.run(rest, environment: environment))

@@ -11,7 +11,6 @@ import Glibc
   private let accepted: Accepted
   /// Pause after the process ran out of descriptors: without it a level-triggered loop would spin.
   private static let pause: Int64 = 100_000_000
-  private static let backlog: CInt = 4096
   private static let connectionsPerTick = 64
 
   /// Binds and listens.
@@ -30,12 +29,27 @@ import Glibc
     loop: EventLoop,
     accepted: @escaping Accepted
   ) throws(SystemError) {
-    let socket = unsafe linux_listen(host, "\(port)", Self.backlog, isShared ? 1 : 0)
-    guard socket >= 0 else {
-      guard socket <= -1000 else { throw SystemError(call: "listen", code: -socket) }
-      throw SystemError(call: "getaddrinfo", code: EADDRNOTAVAIL)
-    }
-    descriptor = Descriptor(adopting: socket)
+    let socket = try ListeningSockets.open(host: host, port: port, isShared: isShared)
+    descriptor = socket
+    self.loop = loop
+    self.accepted = accepted
+    super.init()
+    try loop.watch(self, descriptor.raw, for: EPOLLIN.rawValue)
+  }
+
+  /// Accepts on a socket that listens already.
+  ///
+  /// - Parameters:
+  ///   - socket: Closed at the end; whoever holds it too keeps its backlog.
+  ///   - loop: Where connections are accepted.
+  ///   - accepted: Receives each connection, on the loop.
+  /// - Throws: `SystemError`.
+  package init(
+    adopting socket: consuming Descriptor,
+    loop: EventLoop,
+    accepted: @escaping Accepted
+  ) throws(SystemError) {
+    descriptor = socket
     self.loop = loop
     self.accepted = accepted
     super.init()
@@ -46,8 +60,10 @@ import Glibc
   package var port: UInt16 { UInt16(clamping: linux_bound_port(descriptor.raw)) }
 
   /// Takes what waits in the backlog, then stops listening; the object's end closes the socket.
-  package func close() {
-    acceptWaiting(limit: Int(Self.backlog))
+  ///
+  /// - Parameter leavesWaiting: Leaves the backlog to another process that has the socket.
+  package func close(leavesWaiting: Bool = false) {
+    if !leavesWaiting { acceptWaiting(limit: Int(ListeningSockets.backlog)) }
     loop.unwatch(self, descriptor.raw)
   }
 

@@ -17,6 +17,7 @@ package final class LogWriter: Sendable {
   private let bell: Descriptor
   private let output: CInt
   private let limit: Int
+  private let isDirect: Bool
   private let thread = Mutex<HostThread?>(nil)
 
   /// Starts the thread.
@@ -29,12 +30,25 @@ package final class LogWriter: Sendable {
     bell = Descriptor(adopting: try retrying("eventfd") { linux_blocking_eventfd() })
     self.output = output
     self.limit = limit
+    isDirect = false
     let started = try HostThread(name: "log") { [self] in run() }
     thread.withLock { $0 = started }
   }
 
+  /// Writes each line at once, without a thread; one that the reader has no room for is dropped.
+  ///
+  /// - Parameter output: As above.
+  /// - Throws: `SystemError` when there is no descriptor to be had.
+  package init(direct output: CInt) throws(SystemError) {
+    bell = Descriptor(adopting: try retrying("eventfd") { linux_blocking_eventfd() })
+    self.output = output
+    limit = 0
+    isDirect = true
+  }
+
   /// Queues whole lines, each ending in a line feed; returns at once.
   package func append(_ lines: [UInt8]) {
+    if isDirect { return writeNow(lines) }
     let wasEmpty = state.withLock { state in
       guard state.waiting.count + lines.count <= limit else {
         state.dropped += 1
@@ -81,6 +95,12 @@ package final class LogWriter: Sendable {
       }
       if isClosed { return }
     }
+  }
+
+  private func writeNow(_ lines: [UInt8]) {
+    var room = pollfd(fd: output, events: Int16(POLLOUT), revents: 0)
+    guard unsafe poll(&room, 1, 0) > 0, room.revents & Int16(POLLOUT) != 0 else { return }
+    write(lines)
   }
 
   private func write(_ bytes: [UInt8]) {

@@ -27,29 +27,33 @@ package final class ControlSocket: Sendable {
 
   package let path: String
   private let listener: Descriptor
+  private let inode: ino_t?
   private let thread: Monitor<HostThread?>
 
   /// Listens at `control.sock` in `directory`.
   ///
   /// - Parameters:
   ///   - directory: Exists, with mode 0700.
+  ///   - takesOver: Takes the place of another process's socket at once, as a host that is upgraded does.
   ///   - answer: Answers one request; called on a thread of the connection's own, so it may take its time.
   /// - Throws: `Failure`: another gateway has the socket, or the machine refused.
   package init(
     directory: String,
+    takesOver: Bool = false,
     answer: @escaping @Sendable (JSON) -> JSON
   ) throws(Failure) {
     path = Self.path(in: directory)
-    // A file that nobody listens at was left by a process that was killed.
-    let probe = unsafe linux_unix_socket(path, 0)
-    guard probe < 0 else {
-      _ = Descriptor(adopting: probe)
-      throw .inUse(path: path)
-    }
-    _ = unsafe unlink(path)
-    let raw = unsafe linux_unix_socket(path, 8)
+    if !takesOver { try Self.refuseRival(at: path) }
+    // Renamed into its place: a path that another process leaves is never without a listener.
+    let staged = "\(directory)/.c\(getpid())"
+    _ = unsafe unlink(staged)
+    let raw = unsafe linux_unix_socket(staged, 8)
     guard raw >= 0 else { throw .system(SystemError(call: "bind", code: -raw)) }
     listener = Descriptor(adopting: raw)
+    guard unsafe rename(staged, path) == 0 else {
+      throw .system(SystemError(call: "rename", code: errno))
+    }
+    inode = Self.inode(of: path)
     do {
       thread = Monitor(try HostThread(name: "control") { Self.serve(raw, answer) })
     } catch {
@@ -57,11 +61,24 @@ package final class ControlSocket: Sendable {
     }
   }
 
-  /// Stops listening and removes the socket.
+  /// A file that nobody listens at was left by a process that was killed.
+  private static func refuseRival(at path: String) throws(Failure) {
+    let probe = unsafe linux_unix_socket(path, 0)
+    guard probe >= 0 else { return }
+    _ = Descriptor(adopting: probe)
+    throw .inUse(path: path)
+  }
+
+  private static func inode(of path: String) -> ino_t? {
+    var status = stat()
+    return unsafe stat(path, &status) == 0 ? status.st_ino : nil
+  }
+
+  /// Stops listening and removes the socket, unless another process has taken its place.
   package func close() {
     shutdown(listener.raw, CInt(SHUT_RDWR))
     thread.withLock { $0.take() }?.join()
-    _ = unsafe unlink(path)
+    if Self.inode(of: path) == inode { _ = unsafe unlink(path) }
   }
 
   package static func path(in directory: String) -> String { "\(directory)/control.sock" }
@@ -141,7 +158,7 @@ package final class ControlSocket: Sendable {
     _ = send(reply, to: socket.raw)
   }
 
-  private static func readLine(_ socket: CInt, limit: Int) -> [UInt8]? {
+  static func readLine(_ socket: CInt, limit: Int) -> [UInt8]? {
     var line: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 16 * 1024)
     while line.count <= limit {
@@ -154,7 +171,7 @@ package final class ControlSocket: Sendable {
     return nil
   }
 
-  private static func send(_ bytes: [UInt8], to socket: CInt) -> Bool {
+  static func send(_ bytes: [UInt8], to socket: CInt) -> Bool {
     var rest = bytes[...]
     while !rest.isEmpty {
       let count = unsafe rest.withUnsafeBytes { buffer in

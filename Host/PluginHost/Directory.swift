@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Directories that only the gateway's own user may enter.

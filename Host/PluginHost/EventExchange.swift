@@ -140,7 +140,9 @@ final class Subscription: Sendable {
     unsafe withLent(event.topic) { topic in
       unsafe withLent(event.subject) { subject in
         unsafe withLent(event.payload) { payload in
-          unsafe callback.function(callback.user, topic, subject, payload)
+          unsafe callback.within(.event) {
+            unsafe callback.function(callback.user, topic, subject, payload)
+          }
         }
       }
     }

@@ -24,7 +24,7 @@ enum EventsInterface {
             topic: topic,
             occupancy: instance.occupancy,
             pool: instance.host.pool,
-            callback: unsafe Callback(event, user: user)
+            callback: unsafe Callback(event, user: user, site: instance.site("topic \(topic)"))
           )
           return instance.declare { declared in
             guard declared.subscriptions.count < maxTopics else { return GW_E_LIMIT }

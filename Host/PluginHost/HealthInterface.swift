@@ -16,7 +16,7 @@ enum HealthInterface {
             name,
             period: .milliseconds(Int64(period)),
             timeout: .milliseconds(Int64(timeout)),
-            Callback(check, user: user)
+            Callback(check, user: user, site: instance.site("check \(name)"))
           )
         }
       },
@@ -97,6 +97,6 @@ enum HealthInterface {
     }
     guard let answer else { return done() }
     host.health.checkStarted(id, now: MonotonicClock.now)
-    unsafe check.function(check.user, answer)
+    unsafe check.within(.check) { unsafe check.function(check.user, answer) }
   }
 }

@@ -15,6 +15,7 @@ final class HostResources: Sendable {
   let retired: RetiredGenerations
   let log: Log
   let limits: Limits
+  let quarantine: Quarantine
 
   /// Threads for health checks of all plugins together.
   static let checkThreads = 4
@@ -30,7 +31,8 @@ final class HostResources: Sendable {
     health: HealthBoard,
     log: Log,
     limits: Limits,
-    cores: Int
+    cores: Int,
+    quarantine: Quarantine = Quarantine()
   ) throws(SystemError) {
     self.sink = sink
     self.pool = pool
@@ -49,6 +51,7 @@ final class HostResources: Sendable {
     )
     self.log = log
     self.limits = limits
+    self.quarantine = quarantine
   }
 
   /// Ends the threads; one that hangs in a plugin is left to itself.

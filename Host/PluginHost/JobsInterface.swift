@@ -8,12 +8,17 @@ enum JobsInterface {
       start: { context, name, work, user, job in
         ContextTable.with(context, gone: GW_E_GONE) { instance in
           guard let name = unsafe name.text, Names.isLabel(name) else { return GW_E_ARGUMENT }
-          return unsafe start(instance, name, Callback(work, user: user), job)
+          return unsafe start(
+            instance,
+            name,
+            Callback(work, user: user, site: instance.site("job \(name)")),
+            job
+          )
         }
       },
       submit: { context, work, user in
         ContextTable.with(context, gone: GW_E_GONE) { instance in
-          unsafe submit(instance, Callback(work, user: user))
+          unsafe submit(instance, Callback(work, user: user, site: instance.site))
         }
       },
       every: { context, name, period, work, user in
@@ -25,7 +30,7 @@ enum JobsInterface {
             instance,
             name,
             .milliseconds(Int64(period)),
-            Callback(work, user: user)
+            Callback(work, user: user, site: instance.site("job \(name)"))
           )
         }
       },
@@ -37,9 +42,9 @@ enum JobsInterface {
       },
       parallel: { context, count, width, work, user in
         ContextTable.with(context, gone: GW_E_GONE) { instance in
-          let work = unsafe Callback<gw_index_fn>(work, user: user)
+          let work = unsafe Callback<gw_index_fn>(work, user: user, site: instance.site)
           instance.host.compute.run(count: count, width: width) { index in
-            unsafe work.function(work.user, index)
+            unsafe work.within(.parallel) { unsafe work.function(work.user, index) }
           }
           return GW_OK
         }
@@ -69,7 +74,7 @@ enum JobsInterface {
     if let out = unsafe out { unsafe out.pointee = job }
     do throws(SystemError) {
       try HostThread(name: "\(instance.id) \(name)") {
-        unsafe work.function(work.user, job)
+        unsafe work.within(.job) { unsafe work.function(work.user, job) }
         end(job, of: instance)
       }.detach()
       return GW_OK
@@ -90,7 +95,7 @@ enum JobsInterface {
       return GW_E_LIMIT
     }
     let taken = instance.host.pool.submit {
-      unsafe work.function(work.user, job)
+      unsafe work.within(.job) { unsafe work.function(work.user, job) }
       end(job, of: instance)
     }
     if !taken { end(job, of: instance) }
@@ -117,7 +122,7 @@ enum JobsInterface {
           guard instance.occupancy.enter(.repeated) else { return }
           defer { instance.occupancy.leave(.repeated) }
           guard let job = instance.jobs.begin(name, hasThread: false) else { return }
-          unsafe work.function(work.user, job)
+          unsafe work.within(.tick) { unsafe work.function(work.user, job) }
           instance.jobs.end(job)
         }
       )

@@ -118,7 +118,9 @@ protocol RequestSource: Sendable {
   private func deliverCancel() {
     let reason = cancelled.exchange(0, ordering: .sequentiallyConsistent)
     guard reason != 0, let cancel = unsafe route.handler.cancel else { return }
-    unsafe cancel(route.user, state.pointee, gw_request(v: handle), reason)
+    route.site.within(.cancel) {
+      unsafe cancel(route.user, state.pointee, gw_request(v: handle), reason)
+    }
   }
 
   private func run(on pool: WorkerPool) {
@@ -139,7 +141,9 @@ protocol RequestSource: Sendable {
     switch step {
     case .request:
       let status = unsafe image.withRequest(handle: handle) { request in
-        unsafe route.handler.request(route.user, request, state)
+        route.site.within(.request) {
+          unsafe route.handler.request(route.user, request, state)
+        }
       }
       hasFailed = status < 0
       let error = status < 0 ? route.instance.takeError() : nil
@@ -149,19 +153,23 @@ protocol RequestSource: Sendable {
     case .body(let bytes, let isLast):
       guard !hasFailed, let body = unsafe route.handler.body else { return }
       let status = unsafe bytes.withUnsafeBufferPointer { chunk in
-        unsafe body(
-          route.user,
-          state.pointee,
-          gw_request(v: handle),
-          gw_bytes(start: chunk.baseAddress, count: chunk.count),
-          isLast ? 1 : 0
-        )
+        route.site.within(.body) {
+          unsafe body(
+            route.user,
+            state.pointee,
+            gw_request(v: handle),
+            gw_bytes(start: chunk.baseAddress, count: chunk.count),
+            isLast ? 1 : 0
+          )
+        }
       }
       hasFailed = status < 0
       report(.consumed(bytes.count, status, error: status < 0 ? route.instance.takeError() : nil))
     case .end:
       if let end = unsafe route.handler.end {
-        unsafe end(route.user, state.pointee, gw_request(v: handle))
+        route.site.within(.end) {
+          unsafe end(route.user, state.pointee, gw_request(v: handle))
+        }
       }
       route.inFlight.subtract(1, ordering: .releasing)
     }

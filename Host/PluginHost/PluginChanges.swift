@@ -138,7 +138,9 @@ extension PluginRegistry {
         report.outcome = .unchanged
         report.message = "it is so already"
         return report
-      case .serve(let file, let force): serve(entry, file, force: force, &report)
+      case .serve(let file, let force):
+        host.quarantine.lift(entry.report.name)
+        serve(entry, file, force: force, &report)
       case .stop(let state): stop(entry, as: state, &report)
       case .forget:
         stop(entry, as: .disabled, &report)

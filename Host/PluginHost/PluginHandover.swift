@@ -53,7 +53,7 @@ extension PluginInstance {
     let sink = StateSink()
     let snapshot = unsafe table.pointee.snapshot
     let plugin = declared.withLock { $0.plugin }
-    try setUp("snapshot", limit: host.limits.handover) {
+    try setUp("snapshot", .snapshot, limit: host.limits.handover) {
       // Kept for the whole call, also when nobody waits for it any more.
       withExtendedLifetime(sink) {
         let place = unsafe Unmanaged.passUnretained(sink).toOpaque()
@@ -74,7 +74,7 @@ extension PluginInstance {
     guard let table = unsafe table(GW_PLUGIN_STATE_1, as: gw_plugin_state_v1.self) else { return }
     let restore = unsafe table.pointee.restore
     let plugin = declared.withLock { $0.plugin }
-    try setUp("restore", limit: host.limits.handover) {
+    try setUp("restore", .restore, limit: host.limits.handover) {
       unsafe withLent(state.bytes) { bytes in
         unsafe restore(plugin.user, state.number, bytes)
       }
@@ -114,7 +114,7 @@ extension PluginInstance {
     let resume = unsafe table.pointee.resume
     let plugin = declared.withLock { $0.plugin }
     do throws(LifeError) {
-      try setUp("resume") {
+      try setUp("resume", .resume) {
         unsafe resume(plugin.user)
         return GW_OK
       }
@@ -132,13 +132,15 @@ extension PluginInstance {
     }
     let run = unsafe table.pointee.run
     let plugin = declared.withLock { $0.plugin }
-    try setUp("the self-test", limit: Self.selfTestLimit) { unsafe run(plugin.user) }
+    try setUp("the self-test", .selftest, limit: Self.selfTestLimit) { unsafe run(plugin.user) }
   }
 
   private func table<Table>(_ id: String, as: Table.Type) -> UnsafePointer<Table>? {
     let plugin = declared.withLock { $0.plugin }
-    return unsafe library.descriptor.pointee.interface(plugin.user, id)?
-      .assumingMemoryBound(to: Table.self)
+    return unsafe site.within(.interface) {
+      unsafe library.descriptor.pointee.interface(plugin.user, id)?
+        .assumingMemoryBound(to: Table.self)
+    }
   }
 }
 

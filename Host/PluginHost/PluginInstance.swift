@@ -38,6 +38,8 @@ package final class PluginInstance: @unchecked Sendable {
   /// What the plugin passes to every host function, and the `owner` of its answers.
   package let context: UInt64
   let library: any PluginCode
+  /// What a crash in its code is named after, where nothing more is known.
+  let site: CodeSite
   let host: HostResources
   let ceilings: PluginFile.Ceilings
   let directory: UnsafeBufferPointer<UInt8>
@@ -64,6 +66,7 @@ package final class PluginInstance: @unchecked Sendable {
   ) {
     id = library.id
     version = library.version
+    site = CodeSite(plugin: library.id, generation: generation)
     self.generation = generation
     self.context = context
     self.library = library
@@ -108,6 +111,11 @@ package final class PluginInstance: @unchecked Sendable {
       if errors.count >= 1024 { errors = [:] }
       errors[UInt(pthread_self())] = sentence
     }
+  }
+
+  /// What a crash in one part of its code is named after.
+  func site(_ label: String) -> CodeSite {
+    CodeSite(plugin: id, generation: generation, label: label)
   }
 
   func log(_ level: LogLevel, _ message: String, _ fields: [(String, String)] = []) {

@@ -22,7 +22,7 @@ extension PluginInstance {
   /// Lets the plugin make itself and declare what it has.
   func create(settings: [UInt8]) throws(LifeError) {
     let before = ThreadCensus.own()
-    try setUp("create") { [self] in
+    try setUp("create", .create) { [self] in
       var plugin: UnsafeMutableRawPointer?
       let status = unsafe withLent(settings) { settings in
         unsafe library.descriptor.pointee.create(hostTable, settings, &plugin)
@@ -47,7 +47,7 @@ extension PluginInstance {
       declared.phase = .activating
       return declared.plugin
     }
-    try setUp("activate") { [self] in
+    try setUp("activate", .activate) { [self] in
       unsafe library.descriptor.pointee.activate(plugin.user)
     }
     library.noteForeignThreads(ThreadCensus.foreign(since: before))
@@ -138,7 +138,7 @@ extension PluginInstance {
       let before = ThreadCensus.own()
       let deadline = MonotonicClock.now + endNanoseconds
       let done = SetupThread.run("\(id) destroy", by: deadline) { [self] in
-        unsafe library.descriptor.pointee.destroy(plugin.user)
+        site.within(.destroy) { unsafe library.descriptor.pointee.destroy(plugin.user) }
         return true
       }
       if done == nil { obstacle = "its destroy has not returned" }
@@ -190,7 +190,7 @@ extension PluginInstance {
     }
     guard let done else { return false }
     let returned = SetupThread.run("\(id) quiesce", by: deadline) { [self] in
-      unsafe library.descriptor.pointee.quiesce(plugin.user, done)
+      site.within(.quiesce) { unsafe library.descriptor.pointee.quiesce(plugin.user, done) }
       return true
     }
     let answered: Bool? = answer.wait(until: deadline) { $0 ? true : nil }
@@ -206,13 +206,14 @@ extension PluginInstance {
   /// Runs one step on a thread of its own, bounded in time.
   func setUp(
     _ step: String,
+    _ code: CodeStep,
     limit: Duration = setupLimit,
     _ body: @escaping @Sendable () -> gw_status
   ) throws(LifeError) {
     let deadline = MonotonicClock.now + limit.nanoseconds
     // The sentence is kept by thread, so it is fetched on the one that ran the step.
     let outcome = SetupThread.run("\(id) \(step)", by: deadline) { [self] in
-      let status = body()
+      let status = site.within(code, body)
       return (status: status, sentence: takeError())
     }
     guard let outcome else {

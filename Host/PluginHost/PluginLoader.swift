@@ -65,12 +65,18 @@ final class PluginLoader: Sendable {
   ///
   /// - Throws: `PluginFileError`; of the plugin nothing has run but its constructors and its entry.
   func open(_ staged: Staged) throws(PluginFileError) -> any PluginCode {
+    let library: PluginLibrary
     do {
-      return try PluginLibrary(copy: staged.copy, stage: stage)
+      library = try PluginLibrary(copy: staged.copy, stage: stage)
     } catch {
       stage.remove(staged.copy)
       throw fault(staged.file, error.description)
     }
+    if let reason = host.quarantine.refusal(of: library.id, file: staged.file.label) {
+      _ = library.close(obstacle: nil)
+      throw fault(staged.file, reason)
+    }
+    return library
   }
 
   /// Makes a generation: everything up to its create, and what it declares is its own from then on.

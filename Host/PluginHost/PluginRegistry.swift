@@ -48,6 +48,7 @@ package final class PluginRegistry: Sendable {
   ///   - health: Takes the plugins' health.
   ///   - reserved: The host's own methods and paths; the method `*` stands for all.
   ///   - probe: Tries each plugin in a child process first; `nil` goes without.
+  ///   - quarantine: The plugins that are not loaded without being asked for.
   ///   - routeHost: Serves the routes; `nil` where there is no server.
   /// - Throws: `SystemError` when a directory or thread cannot be made.
   package init(
@@ -60,6 +61,7 @@ package final class PluginRegistry: Sendable {
     health: HealthBoard,
     reserved: [(method: String, pattern: PathPattern)] = [],
     probe: PluginProbe? = nil,
+    quarantine: Quarantine = Quarantine(),
     routeHost: (any RouteHost)? = nil
   ) throws(SystemError) {
     self.routeHost = routeHost
@@ -75,7 +77,8 @@ package final class PluginRegistry: Sendable {
       health: health,
       log: log,
       limits: settings.limits,
-      cores: Int(sysconf(CInt(_SC_NPROCESSORS_ONLN)))
+      cores: Int(sysconf(CInt(_SC_NPROCESSORS_ONLN))),
+      quarantine: quarantine
     )
     loader = try PluginLoader(settings: settings, host: host)
     changes = try? metrics.define(

@@ -34,6 +34,8 @@ package final class PluginRoute: @unchecked Sendable {
   package let user: UnsafeMutableRawPointer?
   /// The generation the route belongs to; holding the route keeps it.
   package let instance: PluginInstance
+  /// What a crash in its code is named after.
+  let site: CodeSite
 
   package let inFlight = Atomic<Int>(0)
   /// Times an inline handler kept its loop for too long.
@@ -69,6 +71,11 @@ package final class PluginRoute: @unchecked Sendable {
     self.handler = handler
     unsafe self.user = user
     self.instance = instance
+    site = CodeSite(
+      plugin: instance.id,
+      generation: instance.generation,
+      label: "\(method) \(pattern.text)"
+    )
   }
 
   /// Whether its handler runs on the loop; a route that keeps its loop too often is moved to the pool for good.

@@ -11,7 +11,7 @@ enum ServicesInterface {
           guard let name = unsafe name.text, Names.isDotted(name) else { return GW_E_ARGUMENT }
           let service = unsafe ServiceDirectory.Service(
             server: instance,
-            serve: unsafe Callback(serve, user: user)
+            serve: unsafe Callback(serve, user: user, site: instance.site("service \(name)"))
           )
           return instance.declare { declared in
             guard declared.services.count < maxServices else { return GW_E_LIMIT }
@@ -34,7 +34,7 @@ enum ServicesInterface {
             service,
             from: instance,
             timeout: timeout,
-            Callback(called, user: user)
+            Callback(called, user: user, site: instance.site)
           )
         }
       }
@@ -122,7 +122,9 @@ struct ServiceCall: Sendable {
               subject: subject,
               caller: caller
             )
-            unsafe service.serve.function(service.serve.user, &call, answer)
+            unsafe service.serve.within(.serve) {
+              unsafe service.serve.function(service.serve.user, &call, answer)
+            }
           }
         }
       }
@@ -175,7 +177,7 @@ private final class Pending: Sendable {
     }
     caller.host.pool.submitOwed { [self] in
       unsafe withLent(result) { result in
-        unsafe called.function(called.user, status, result)
+        unsafe called.within(.called) { unsafe called.function(called.user, status, result) }
       }
       caller.occupancy.leave(.call)
     }

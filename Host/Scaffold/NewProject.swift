@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// The project of a plugin, made on disk whole or not at all.

@@ -15,6 +15,8 @@ package final class Core: Sendable {
   package let sockets = Atomic<Int>(0)
   package let isReady = Atomic<Bool>(false)
   package let isDraining = Atomic<Bool>(false)
+  /// Whether each connection ends with its next answer.
+  package let endsConnections = Atomic<Bool>(false)
   private let version = Atomic<UInt64>(1)
   private let served: Mutex<Served>
 

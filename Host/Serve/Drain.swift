@@ -7,11 +7,16 @@ import Synchronization
 package final class Drain: Source {
   private enum Stage {
     case serving
+    /// Another process serves: connections end with their next answer.
+    case retired
     /// Pollers are given time to see that the gateway is not ready.
     case noticed
     case draining
     case cancelled
   }
+
+  /// How long a connection has, at most, to ask once more of a process that another one has replaced.
+  private static let retirement: Int64 = 5_000_000_000
 
   private var stage = Stage.serving
   private let notice: Int64
@@ -42,19 +47,39 @@ package final class Drain: Source {
   func received(_ signal: CInt) {
     guard let server else { return }
     guard signal != SIGHUP else { return rescan() }
+    if case .retired = stage { return begin() }
     guard case .serving = stage else {
       server.core.log.write(.warning, "second stop signal: cancelling what is under way")
       return cancel()
     }
     stage = .noticed
     server.core.isDraining.store(true, ordering: .releasing)
+    server.core.endsConnections.store(true, ordering: .releasing)
     server.core.log.write(.info, "draining", [("connections", "\(server.core.connections.total)")])
     server.loop.setDeadline(self, at: server.loop.now + notice)
+  }
+
+  /// Another process serves from here on: takes no connection any more and ends once the last one is gone.
+  ///
+  /// The gateway as a whole stays ready, so `/health/ready` goes on saying so. A connection that is idle may ask once
+  /// more: closed now, it might have a request on its way.
+  func retire() {
+    guard let server, case .serving = stage else { return }
+    stage = .retired
+    server.core.endsConnections.store(true, ordering: .releasing)
+    server.core.log.write(
+      .info,
+      "another process serves; draining",
+      [("connections", "\(server.core.connections.total)")]
+    )
+    server.loop.setDeadline(self, at: server.loop.now + min(Self.retirement, max(limit, notice)))
+    tellAll { $0.retire() }
   }
 
   package override func expired() {
     switch stage {
     case .serving: break
+    case .retired: begin()
     case .noticed: begin()
     case .draining: cancel()
     case .cancelled: finish()
@@ -64,15 +89,20 @@ package final class Drain: Source {
   private func begin() {
     guard let server else { return }
     stage = .draining
-    busy = Set(ends.indices)
     server.loop.setDeadline(self, at: server.loop.now + limit)
+    tellAll { $0.drain() }
+  }
+
+  /// Has each loop do `work` and say when its last connection is gone.
+  private func tellAll(_ work: @escaping @Sendable (Server) -> Void) {
+    busy = Set(ends.indices)
     let (home, drain) = (ends[0], token)
     for (index, end) in ends.enumerated() {
       end.post { server in
         server.whenEmpty = {
           home.post { first in (first.loop.source(token: drain) as? Drain)?.emptied(index) }
         }
-        server.drain()
+        work(server)
       }
     }
   }

@@ -18,7 +18,9 @@ package final class Gateway {
   private let desk: AnswerDesk
   private let signals: Signals
   private let drain: Drain
-  private let control: ControlSocket
+  private var control: ControlSocket?
+  private let link: SupervisorLink?
+  private let passed: [CInt]?
   private let revocations: RevocationStore
   private let watching: Monitor<PluginWatcher?>
 
@@ -27,9 +29,18 @@ package final class Gateway {
   /// Call it on the main thread before any other thread is made: it blocks the stop signals, and
   /// threads inherit that.
   ///
-  /// - Parameter settings: What the operator decided.
+  /// - Parameters:
+  ///   - settings: What the operator decided.
+  ///   - link: To the process that supervises this one; `nil` without one.
+  ///   - sockets: To accept on; `nil` opens them, unless the supervisor gave some.
   /// - Throws: `StartError`.
-  package init(_ settings: Settings) throws(StartError) {
+  package init(
+    _ settings: Settings,
+    link: SupervisorLink? = nil,
+    sockets: [CInt]? = nil
+  ) throws(StartError) {
+    self.link = link
+    passed = sockets
     do {
       let watching = Monitor<PluginWatcher?>(nil)
       self.watching = watching
@@ -38,7 +49,7 @@ package final class Gateway {
         limit: settings.limits.drainTime.nanoseconds
       ) { watching.withLock { $0 }?.look() }
       self.drain = drain
-      signals = try Signals { [drain] signal in drain.received(signal) }
+      signals = try Signals(from: link?.order.parent) { [drain] signal in drain.received(signal) }
       do { try Directory.make(settings.dataDirectory) } catch {
         throw StartError(description: "cannot make \(settings.dataDirectory) (DATA_DIR): \(error)")
       }
@@ -61,10 +72,10 @@ package final class Gateway {
         health: core.health,
         reserved: BuiltIn.reserved,
         probe: settings.probePlugins ? PluginProbe() : nil,
+        quarantine: Self.quarantine(link),
         routeHost: RouteSwitch(core: core, ends: ends)
       )
-      let registry = registry
-      control = try ControlSocket(directory: settings.dataDirectory) { registry.answer($0) }
+      if link?.order.takesOver != true { try openControl() }
     } catch let error as StartError {
       throw error
     } catch {
@@ -88,6 +99,20 @@ package final class Gateway {
     }
   }
 
+  /// Until then another process answers there, when this one is to take over.
+  private func openControl() throws(ControlSocket.Failure) {
+    let registry = registry
+    control = try ControlSocket(
+      directory: core.settings.dataDirectory,
+      takesOver: link?.order.takesOver ?? false
+    ) { registry.answer($0) }
+  }
+
+  private static func quarantine(_ link: SupervisorLink?) -> Quarantine {
+    guard let order = link?.order else { return Quarantine() }
+    return Quarantine(order.leftOut) { SupervisorLink.forgive($0, on: order.channel) }
+  }
+
   /// Serves until a signal has stopped it and everything has ended.
   ///
   /// - Parameter started: Called once requests are accepted.
@@ -100,17 +125,17 @@ package final class Gateway {
       loop = try EventLoop()
       try signals.watch(on: loop)
       first = Server(core: core, loop: loop, end: ends[0], desk: desk)
-      if ends.count > 1 { try checkPort(loop) }
-      port = try first.listen(port: core.settings.port)
-      for index in 1..<max(ends.count, 1) { threads.append(try startWorker(index, port: port)) }
+      let sockets = try self.sockets()
+      port = ListeningSockets.port(of: sockets[0])
+      let shares = try ListeningSockets.divide(sockets, over: max(ends.count, 1))
+      for socket in shares[0] { try first.listen(on: socket) }
+      for index in 1..<max(ends.count, 1) { threads.append(try startWorker(index, shares[index])) }
     } catch {
       core.writer.close()
-      throw StartError(
-        description:
-          "cannot listen on \(core.settings.host):\(core.settings.port) (HOST, PORT): \(error)"
-      )
+      throw StartError(description: Self.cannotListen(core.settings, error))
     }
     drain.attach(first, ends: ends)
+    try takeOver(on: loop)
     let housekeeping = Housekeeping(core: core, revocations: revocations, loop: loop)
     core.isReady.store(true, ordering: .releasing)
     started(self)
@@ -122,27 +147,38 @@ package final class Gateway {
     shutDown()
   }
 
-  /// Refuses a port that another process has: loops that share theirs would share it with that one
-  /// too, which then gets a part of the connections.
-  private func checkPort(_ loop: EventLoop) throws(SystemError) {
-    guard core.settings.port != 0 else { return }
-    let probe = try Listener(
-      host: core.settings.host,
-      port: core.settings.port,
-      isShared: false,
-      loop: loop
-    ) { _, _ in }
-    probe.close()
+  /// Hears the supervisor, and answers the command line in the place of the process before.
+  private func takeOver(on loop: EventLoop) throws(StartError) {
+    guard let link else { return }
+    link.retired = { [drain] in drain.retire() }
+    do {
+      try link.watch(on: loop)
+      if control == nil { try openControl() }
+    } catch {
+      throw StartError(description: "\(error)")
+    }
   }
 
-  private func startWorker(_ index: Int, port: UInt16) throws(SystemError) -> HostThread {
+  /// The sentence for an address that is taken, not ours, or not allowed.
+  package static func cannotListen(_ settings: Settings, _ error: SystemError) -> String {
+    "cannot listen on \(settings.host):\(settings.port) (HOST, PORT): \(error)"
+  }
+
+  /// Those of the supervisor, those of the service manager, or new ones.
+  private func sockets() throws(SystemError) -> [CInt] {
+    if let passed = link?.order.listeners ?? passed { return passed }
+    let settings = core.settings
+    return try ListeningSockets.open(host: settings.host, port: settings.port, count: ends.count)
+  }
+
+  private func startWorker(_ index: Int, _ sockets: [CInt]) throws(SystemError) -> HostThread {
     let (core, end, desk) = (core, ends[index], desk)
     let ready = Monitor<SystemError??>(nil)
     let thread = try HostThread(name: "loop \(index)") {
       do throws(SystemError) {
         let loop = try EventLoop()
         let server = Server(core: core, loop: loop, end: end, desk: desk)
-        _ = try server.listen(port: port)
+        for socket in sockets { try server.listen(on: socket) }
         ready.withLock { $0 = .some(nil) }
         ready.wakeAll()
         try withExtendedLifetime(server) { () throws(SystemError) in try loop.run() }
@@ -158,7 +194,7 @@ package final class Gateway {
   }
 
   private func shutDown() {
-    control.close()
+    control?.close()
     watching.withLock { $0.take() }?.close()
     registry.shutDown(limit: core.settings.limits.drainTime)
     core.pool.shutDown()

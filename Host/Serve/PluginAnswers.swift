@@ -121,7 +121,9 @@ extension Server {
         exchange.connection?.unconsumed = 0
       } else if exchange.connection?.image == nil {
         if let end = unsafe route.handler.end {
-          unsafe end(route.user, exchange.inlineState, gw_request(v: handle))
+          route.site.within(.end) {
+            unsafe end(route.user, exchange.inlineState, gw_request(v: handle))
+          }
         }
         route.inFlight.subtract(1, ordering: .relaxed)
       } else {
@@ -142,12 +144,14 @@ extension Server {
       call.cancel(reason, hasStarted: hasStarted)
     } else if exchange.connection?.image == nil, let cancel = unsafe route.handler.cancel {
       _ = end.gates.revoke(exchange.handle)
-      unsafe cancel(
-        route.user,
-        exchange.inlineState,
-        gw_request(v: exchange.handle),
-        reason.rawValue
-      )
+      route.site.within(.cancel) {
+        unsafe cancel(
+          route.user,
+          exchange.inlineState,
+          gw_request(v: exchange.handle),
+          reason.rawValue
+        )
+      }
     }
   }
 

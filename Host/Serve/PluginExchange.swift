@@ -121,7 +121,7 @@ extension HTTPConnection {
     server.inlineHandle = exchange.handle
     isCallingInline = true
     let began = MonotonicClock.now
-    let status = unsafe call(&exchange.inlineState)
+    let status = route.site.within(.request) { unsafe call(&exchange.inlineState) }
     let took = MonotonicClock.now - began
     isCallingInline = false
     server.inlineHandle = 0
@@ -285,11 +285,14 @@ extension HTTPConnection {
   /// Tells the plugin that its stream has room.
   func tellWritable(_ exchange: Exchange) {
     guard let route = exchange.route, let writable = unsafe route.handler.writable else { return }
-    if let call = exchange.call {
-      let known = unsafe call.stateForLoop(hasStarted: true)
-      unsafe writable(route.user, known.state, gw_request(v: exchange.handle))
-    } else {
-      unsafe writable(route.user, exchange.inlineState, gw_request(v: exchange.handle))
+    let state =
+      if let call = exchange.call {
+        unsafe call.stateForLoop(hasStarted: true).state
+      } else {
+        unsafe exchange.inlineState
+      }
+    route.site.within(.writable) {
+      unsafe writable(route.user, state, gw_request(v: exchange.handle))
     }
   }
 

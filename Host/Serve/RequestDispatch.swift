@@ -32,7 +32,7 @@ extension HTTPConnection {
   private func note(_ bytes: UnsafeBufferPointer<UInt8>, in exchange: Exchange) {
     // One copy: a call on the server's own head would copy it each time.
     let head = server.head
-    let isStopping = server.core.isDraining.load(ordering: .relaxed)
+    let isStopping = server.core.endsConnections.load(ordering: .relaxed)
     exchange.began = server.accessLog == nil ? now : MonotonicClock.now
     exchange.isHead = head.method == .head
     exchange.isHTTP10 = head.minorVersion == 0

@@ -26,7 +26,7 @@ import Wire
   /// Limits of time as nanoseconds, for what is asked at every request.
   let inlineNanoseconds, idleNanoseconds, headNanoseconds, stallNanoseconds: Int64
   private let answerNanoseconds: Int64
-  private(set) var listener: Listener?
+  private var listeners: [Listener] = []
   /// Whether connections end with the request at hand.
   private(set) var isDraining = false
   private var served: Core.Served
@@ -66,15 +66,20 @@ import Wire
     end.attach(self)
   }
 
-  /// Begins to accept connections.
-  package func listen(port: UInt16) throws(SystemError) -> UInt16 {
-    let host = core.settings.host
-    let isShared = core.settings.workers > 1
-    let listener = try Listener(host: host, port: port, isShared: isShared, loop: loop) {
+  /// Begins to accept connections of `socket`, which it closes at the end.
+  package func listen(on socket: CInt) throws(SystemError) {
+    let listener = try Listener(adopting: Descriptor(adopting: socket), loop: loop) {
       [unowned self] socket, peer in accept(socket, from: peer)
     }
-    self.listener = listener
-    return listener.port
+    listeners.append(listener)
+  }
+
+  /// Accepts no more, and leaves what waits to another process that has the sockets; what is idle may ask once more.
+  func retire() {
+    for listener in listeners { listener.close(leavesWaiting: true) }
+    listeners = []
+    for slot in 0..<loop.slotCount { (loop.source(inSlot: slot) as? WebSocketConnection)?.drain() }
+    if connectionCount == 0 { whenEmpty?() }
   }
 
   // MARK: - Connections
@@ -226,8 +231,8 @@ import Wire
   /// Stops accepting, closes what is idle, and lets the rest finish.
   func drain() {
     isDraining = true
-    listener?.close()
-    listener = nil
+    for listener in listeners { listener.close() }
+    listeners = []
     for slot in 0..<loop.slotCount {
       switch loop.source(inSlot: slot) {
       case let connection as HTTPConnection: connection.drain()

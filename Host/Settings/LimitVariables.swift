@@ -1,6 +1,6 @@
 /// The variables of `Limits`: one for each of its numbers, with what is allowed.
 enum LimitVariables {
-  static let all = connection + plugins + sockets + policy
+  static let all = connection + plugins + sockets + policy + supervision
 
   private static let connection: [SettingsVariable] = [
     .limit(
@@ -191,6 +191,27 @@ enum LimitVariables {
       \.rateCallers,
       1...10_000_000,
       "Callers the rate limiter remembers; the one idle longest is forgotten first."
+    ),
+  ]
+
+  private static let supervision: [SettingsVariable] = [
+    .limit(
+      "LIMIT_CRASHES_COUNT",
+      \.crashes,
+      1...1000,
+      "Crashes of one plugin after which the gateway starts without it."
+    ),
+    .limit(
+      "LIMIT_CRASH_WINDOW_SECONDS",
+      \.crashWindow,
+      milliseconds: 1_000...86_400_000,
+      "How far back those crashes are counted."
+    ),
+    .limit(
+      "LIMIT_UPGRADE_SECONDS",
+      \.upgradeTime,
+      milliseconds: 1_000...3_600_000,
+      "Time the new serving process has to serve at `gateway upgrade`; then the old one goes on."
     ),
   ]
 }

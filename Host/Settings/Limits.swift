@@ -152,5 +152,20 @@ package struct Limits: Sendable, Equatable {
   /// Default 32. Beyond, a change that would add one is refused.
   package var retiredGenerations = 32
 
+  /// Crashes of one plugin within `crashWindow` after which it is left out.
+  ///
+  /// Default 3.
+  package var crashes = 3
+
+  /// How far back crashes of a plugin are counted.
+  ///
+  /// Default 10 minutes.
+  package var crashWindow: Duration = .seconds(600)
+
+  /// How long a new serving process may take until it serves, when the gateway is upgraded.
+  ///
+  /// Default 60 s. Then it is ended, and the old one serves on.
+  package var upgradeTime: Duration = .seconds(60)
+
   package init() {}
 }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// The development secret that `make run` leaves in the data directory.

@@ -26,6 +26,8 @@ package struct Settings: Sendable {
   package var logLevel = LogLevel.info
   package var logFormat = LogFormat.text
   package var accessLog = true
+  /// Whether requests are served in a child process that is started again when it dies.
+  package var supervise = true
   /// Event-loop threads.
   package var workers = 1
   package var apiKeys: [APIKey] = []

@@ -50,6 +50,13 @@ package enum SettingsTable {
       settings.workers = try SettingsValue.number(value, 1...64)
     },
     SettingsVariable(
+      "SUPERVISE",
+      default: "true",
+      "Serve in a child process that is started again at once when it dies; `false` serves in one process."
+    ) { value, settings throws(SettingsVariable.Refusal) in
+      settings.supervise = try SettingsValue.flag(value)
+    },
+    SettingsVariable(
       "CORS_ORIGINS",
       default: "(none)",
       "Origins whose pages may read answers: `https://app.example,http://localhost:3000`. "

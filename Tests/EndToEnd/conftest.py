@@ -70,7 +70,7 @@ class Lines:
 
     def text(self, last=200):
         with self.changed:
-            return "\n".join(self.lines[-last:])
+            return "\n".join(self.lines[-last:] if last else self.lines)
 
 
 def clean_environment(**more):
@@ -124,7 +124,9 @@ class Gateway:
 
     @property
     def pid(self):
-        return self.process.pid
+        """The process that serves now; `process` is its supervisor."""
+        found = re.findall(r'\bserving\b(?! again).*?\bpid"?[=:]"?(\d+)', self.log.text(None))
+        return int(found[-1]) if found else self.process.pid
 
     def client(self, **options):
         return RawClient(self.port, **options)

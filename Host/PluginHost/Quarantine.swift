@@ -1,0 +1,49 @@
+import Synchronization
+
+/// The plugins that have crashed the gateway too often to be loaded without being asked for.
+package final class Quarantine: Sendable {
+  private struct State {
+    /// Why each is left out, by its id.
+    var reasons: [String: String]
+    /// Ids by the name of the file that was refused.
+    var files: [String: String] = [:]
+  }
+
+  private let state: Mutex<State>
+  private let lifted: @Sendable (String) -> Void
+
+  /// - Parameters:
+  ///   - reasons: Why each is left out, by plugin id.
+  ///   - lifted: Hears of each plugin that an operator has asked for.
+  package init(
+    _ reasons: [String: String] = [:],
+    lifted: @escaping @Sendable (String) -> Void = { _ in }
+  ) {
+    state = Mutex(State(reasons: reasons))
+    self.lifted = lifted
+  }
+
+  /// Why a plugin is not to be loaded; `nil` when it may be.
+  ///
+  /// - Parameters:
+  ///   - plugin: Its id.
+  ///   - file: The name of its file without number and extension, by which an operator may ask for it.
+  package func refusal(of plugin: String, file: String) -> String? {
+    state.withLock { state in
+      guard let reason = state.reasons[plugin] else { return nil }
+      state.files[file] = plugin
+      return reason
+    }
+  }
+
+  /// Lets a plugin be loaded again.
+  ///
+  /// - Parameter name: Its id, or its file's name.
+  package func lift(_ name: String) {
+    let id: String? = state.withLock { state in
+      let id = state.files[name] ?? name
+      return state.reasons.removeValue(forKey: id) == nil ? nil : id
+    }
+    if let id { lifted(id) }
+  }
+}
