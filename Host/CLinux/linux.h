@@ -187,11 +187,10 @@ static inline int linux_signals(void) {
   return fd < 0 ? -errno : fd;
 }
 
-// The next pending signal of such a descriptor, 0 when there is none, and who sent it: 0 for the kernel.
-static inline int linux_next_signal(int fd, int *_Nonnull sender) {
+// The next pending signal of such a descriptor, 0 when there is none.
+static inline int linux_next_signal(int fd) {
   struct signalfd_siginfo info;
   ssize_t n = read(fd, &info, sizeof info);
-  *sender = n == (ssize_t)sizeof info ? (int)info.ssi_pid : 0;
   if (n == (ssize_t)sizeof info) return (int)info.ssi_signo;
   return n < 0 && errno != EAGAIN ? -errno : 0;
 }

@@ -4,19 +4,14 @@ import Glibc
 /// The signals that stop or steer the process, delivered to a loop instead of interrupting it.
 package final class Signals: Source {
   private let descriptor: Descriptor
-  private let sender: CInt?
   private let handle: (CInt) -> Void
 
   /// Blocks SIGINT, SIGTERM and SIGHUP in the calling thread and in all it starts later.
   ///
-  /// - Parameters:
-  ///   - sender: The one process that is heard; `nil` hears all. A terminal and a service manager tell every process
-  ///     of a group, and what a supervisor passes on would come twice.
-  ///   - handle: Called on the loop with each signal's number.
+  /// - Parameter handle: Called on the loop with each signal's number.
   /// - Throws: `SystemError` when the kernel refuses.
-  package init(from sender: CInt? = nil, _ handle: @escaping (CInt) -> Void) throws(SystemError) {
+  package init(_ handle: @escaping (CInt) -> Void) throws(SystemError) {
     descriptor = Descriptor(adopting: try retrying("signalfd") { linux_signals() })
-    self.sender = sender
     self.handle = handle
   }
 
@@ -27,10 +22,9 @@ package final class Signals: Source {
 
   package override func ready(_ events: UInt32) {
     while true {
-      var from: CInt = 0
-      let signal = unsafe linux_next_signal(descriptor.raw, &from)
+      let signal = linux_next_signal(descriptor.raw)
       guard signal > 0 else { return }
-      if sender == nil || sender == from { handle(signal) }
+      handle(signal)
     }
   }
 }

@@ -84,6 +84,7 @@ enum ServeCommand {
     try gateway.run { gateway in
       let reports = gateway.registry.reports
       let plugins = reports.filter { $0.state == .active }.map(\.name)
+      link?.serving(failed: reports.filter { $0.state == .failed }.map(\.file))
       gateway.core.log.write(
         .info,
         "serving",
@@ -93,7 +94,6 @@ enum ServeCommand {
           ("version", Version.text),
         ]
       )
-      link?.serving(failed: reports.filter { $0.state == .failed }.map(\.file))
     }
   }
 

@@ -49,7 +49,7 @@ package final class Gateway {
         limit: settings.limits.drainTime.nanoseconds
       ) { watching.withLock { $0 }?.look() }
       self.drain = drain
-      signals = try Signals(from: link?.order.parent) { [drain] signal in drain.received(signal) }
+      signals = try Signals { [drain] signal in drain.received(signal) }
       do { try Directory.make(settings.dataDirectory) } catch {
         throw StartError(description: "cannot make \(settings.dataDirectory) (DATA_DIR): \(error)")
       }
@@ -123,7 +123,8 @@ package final class Gateway {
     var threads: [HostThread] = []
     do throws(SystemError) {
       loop = try EventLoop()
-      try signals.watch(on: loop)
+      // Under a supervisor only what that one passes on counts; see `Supervisor.forward`.
+      if link == nil { try signals.watch(on: loop) }
       first = Server(core: core, loop: loop, end: ends[0], desk: desk)
       let sockets = try self.sockets()
       port = ListeningSockets.port(of: sockets[0])
@@ -151,6 +152,7 @@ package final class Gateway {
   private func takeOver(on loop: EventLoop) throws(StartError) {
     guard let link else { return }
     link.retired = { [drain] in drain.retire() }
+    link.signalled = { [drain] signal in drain.received(signal) }
     do {
       try link.watch(on: loop)
       if control == nil { try openControl() }

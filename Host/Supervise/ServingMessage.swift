@@ -14,6 +14,8 @@ enum ServingMessage: Equatable {
   case forgive(plugin: String)
   /// From the supervisor: another process serves now.
   case retire
+  /// From the supervisor: it was sent a signal that is for the serving process.
+  case signal(CInt)
 
   /// Bytes of one message.
   private static let maxBytes = 64 * 1024
@@ -27,6 +29,9 @@ enum ServingMessage: Equatable {
     case "stopped": self = .stopped
     case "forgive": self = .forgive(plugin: json["plugin"]?.asString ?? "")
     case "retire": self = .retire
+    case "signal":
+      guard let number = ServingOrder.number(json["number"]) else { return nil }
+      self = .signal(number)
     default: return nil
     }
   }
@@ -40,6 +45,7 @@ enum ServingMessage: Equatable {
       case .stopped: ["kind": "stopped"]
       case .forgive(let plugin): ["kind": "forgive", "plugin": .string(plugin)]
       case .retire: ["kind": "retire"]
+      case .signal(let number): ["kind": "signal", "number": .integer(Int64(number))]
       }
     return json.bytes
   }

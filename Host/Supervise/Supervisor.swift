@@ -152,8 +152,7 @@ package final class Supervisor {
 
   private func takeSignals() {
     while true {
-      var sender: CInt = 0
-      let signal = unsafe linux_next_signal(signals.raw, &sender)
+      let signal = linux_next_signal(signals.raw)
       guard signal > 0 else { return }
       switch signal {
       case SIGCHLD: break  // `reap` looks each time
@@ -176,8 +175,12 @@ package final class Supervisor {
     forward(signal)
   }
 
+  /// Passes a signal on as a message: a terminal and a service manager tell every process of a group, and a signal of
+  /// theirs that waits already would swallow another.
   private func forward(_ signal: CInt) {
-    for process in [current, next].compactMap({ $0 }) + retiring { kill(process.number, signal) }
+    for process in [current, next].compactMap({ $0 }) + retiring {
+      ServingMessage.signal(signal).send(on: process.channel)
+    }
   }
 
   private func hear(_ channel: CInt) {
@@ -204,7 +207,7 @@ package final class Supervisor {
     case .forgive(let plugin):
       leftOut[plugin] = nil
       since = linux_realtime()
-    case .retire: break
+    case .retire, .signal: break
     }
   }
 

@@ -6,6 +6,8 @@ import Synchronization
 package final class SupervisorLink: Source {
   package let order: ServingOrder
   private let channel: Descriptor
+  /// Called on the loop with each signal that the supervisor passes on.
+  var signalled: ((CInt) -> Void)?
   /// Called on the loop once another process serves.
   var retired: (() -> Void)?
 
@@ -34,6 +36,7 @@ package final class SupervisorLink: Source {
   package override func ready(_ events: UInt32) {
     switch ServingMessage.receive(on: channel.raw) {
     case .message(.retire): retired?()
+    case .message(.signal(let number)): signalled?(number)
     case .message, .nothing: break
     // The kernel kills this process with its supervisor, unless file capabilities took that away.
     case .end: _exit(1)

@@ -1,0 +1,252 @@
+"""The process that is started again when it dies: reports, restarts, plugins left out, signals, the sockets."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import BINARY, SECRET, clean_environment, eventually, run_gateway
+from raw import Closed
+from steady import Load, mixed
+
+
+@pytest.fixture(scope="session")
+def faulty(fixture_library):
+    return fixture_library("faulty")
+
+
+def start_faulty(start, faulty, place, *more, **environment):
+    """A gateway whose plugin crashes in `place` while the file `armed` is there."""
+    settings = {"fault": "crash", "in": place, "when": "armed", "more": list(more)}
+    return start(files={"10-faulty.json": {"library": str(faulty), "settings": settings}}, **environment)
+
+
+def arm(gateway):
+    (gateway.data / "plugins/faulty/armed").write_text("")
+
+
+def disarm(gateway):
+    (gateway.data / "plugins/faulty/armed").unlink()
+
+
+def provoke(gateway, method, path, body=b""):
+    """Asks for what crashes; the connection ends without an answer, or after it."""
+    with gateway.client(limit=5) as client:
+        try:
+            client.request(method, path, body=body) if body else client.get(path)
+        except (Closed, OSError):
+            pass
+
+
+def crashes(gateway):
+    path = gateway.data / "crashes.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def await_restart(gateway, old):
+    eventually(lambda: gateway.pid != old, what="another process that serves")
+
+
+PLACES = [
+    ("inline", "GET", "/v1/faulty", "request", "GET /v1/faulty"),
+    ("pool", "GET", "/v1/faulty/pool", "request", "GET /v1/faulty/pool"),
+    ("end", "GET", "/v1/faulty/end", "end", "GET /v1/faulty/end"),
+    ("job", "GET", "/v1/faulty/job", "job", "job work"),
+    ("event", "GET", "/v1/faulty/event", "event", "topic faulty.said"),
+    ("serve", "GET", "/v1/faulty/serve", "serve", "service faulty.service"),
+    ("body", "POST", "/v1/faulty/body", "body", "POST /v1/faulty/body"),
+    ("tick", None, None, "tick", "job tick"),
+    ("check", None, None, "check", "check check"),
+]
+
+
+@pytest.mark.parametrize("place, method, path, step, code", PLACES, ids=[place[0] for place in PLACES])
+def test_a_crash_is_reported_with_the_code_that_ran_and_the_gateway_serves_on(
+    start, faulty, place, method, path, step, code
+):
+    gateway = start_faulty(start, faulty, place, "crash_once")
+    old = gateway.pid
+    arm(gateway)
+    if path:
+        provoke(gateway, method, path, b"b" if method == "POST" else b"")
+    await_restart(gateway, old)
+    assert gateway.get("/v1/faulty").status == 200
+    report = eventually(lambda: [crash for crash in crashes(gateway) if "milliseconds" in crash])[0]
+    assert {name: report[name] for name in ("plugin", "generation", "step", "code", "end", "pid")} == {
+        "plugin": "faulty", "generation": 1, "step": step, "code": code, "end": "SIGSEGV", "pid": old}
+    assert 0 <= report["milliseconds"] < 10_000
+    gateway.log.find(rf"error the serving process has crashed pid={old} end=SIGSEGV plugin=faulty generation=1 step={step}")
+    gateway.log.find(r"warning serving again after a crash .*milliseconds=\d+")
+    assert gateway.stop() == 0
+
+
+@pytest.mark.parametrize("place, method, path", [("cancel", "GET", "/v1/faulty/cancel"),
+                                                 ("writable", "GET", "/v1/faulty/writable")])
+def test_a_crash_in_what_the_loop_calls_later_is_named_too(start, faulty, place, method, path):
+    gateway = start_faulty(start, faulty, place, "crash_once")
+    old = gateway.pid
+    arm(gateway)
+    client = gateway.client(limit=5)
+    client.send(f"{method} {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    if place == "writable":
+        try:
+            client.rest()
+        except (Closed, OSError):
+            pass
+    else:
+        count = 'route="/v1/faulty/cancel"} 1'
+        eventually(lambda: count in gateway.get("/metrics", gateway.fields(scope="admin")).body.decode())
+    client.close()
+    await_restart(gateway, old)
+    report = crashes(gateway)[0]
+    assert (report["step"], report["code"]) == (place, f"{method} {path}")
+
+
+def test_a_plugin_that_crashes_too_often_is_left_out_until_it_is_reloaded(start, faulty, edge, utilities):
+    settings = {"fault": "crash", "in": "pool", "when": "armed"}
+    gateway = start([utilities], files={"50-faulty.json": {"library": str(faulty), "settings": settings}},
+                    LIMIT_CRASHES_COUNT=2)
+    arm(gateway)
+    for _ in range(2):
+        old = gateway.pid
+        provoke(gateway, "GET", "/v1/faulty/pool")
+        await_restart(gateway, old)
+    gateway.log.find("error a plugin is left out plugin=faulty crashes=2")
+    assert gateway.get("/v1/faulty").status == 404
+    assert gateway.get("/health").json["services"]["faulty"]["status"] == "error"
+    plugins = {plugin["name"]: plugin for plugin in json.loads(gateway.run("plugin", "list", "--json").stdout)}
+    assert plugins["utilities"]["state"] == "active"
+    assert "crashed the gateway 2 times" in plugins["faulty"]["reason"]
+    assert "request of GET /v1/faulty/pool (SIGSEGV)" in plugins["faulty"]["reason"]
+
+
+def test_one_crash_short_of_the_limit_leaves_the_plugin_in(start, faulty):
+    gateway = start_faulty(start, faulty, "pool", LIMIT_CRASHES_COUNT=3)
+    arm(gateway)
+    for _ in range(2):
+        old = gateway.pid
+        provoke(gateway, "GET", "/v1/faulty/pool")
+        await_restart(gateway, old)
+    assert gateway.get("/v1/faulty").status == 200
+
+
+def test_a_plugin_that_crashes_in_its_start_is_left_out_and_the_gateway_starts(start, faulty):
+    gateway = start_faulty(start, faulty, "activate", LIMIT_CRASHES_COUNT=2)
+    arm(gateway)
+    old = gateway.pid
+    os.kill(old, signal.SIGKILL)
+    await_restart(gateway, old)
+    assert gateway.get("/v1/faulty").status == 404
+    assert [crash.get("step") for crash in crashes(gateway)] == [None, "activate", "activate"]
+
+
+def test_a_killed_process_is_replaced_and_no_connection_is_refused(start, fixture_library):
+    gateway = start([fixture_library("swapped")])
+    with Load(gateway.port, mixed("swapped"), grows=False) as load:
+        eventually(lambda: load.tally.answered > 500)
+        old, before = gateway.pid, load.tally.answered
+        os.kill(old, signal.SIGKILL)
+        await_restart(gateway, old)
+        seen = load.tally.answered
+        eventually(lambda: load.tally.answered > seen + 1000)
+    tally = load.stop()
+    print(tally.text(), f"longest time without a good answer {tally.gap * 1e3:.1f} ms")
+    assert tally.refused == 0 and tally.failed == 0 and tally.lost == 0
+    assert tally.reset <= 64  # at most what each connection had under way
+    assert tally.gap < 5
+    report = crashes(gateway)[0]
+    assert report["end"] == "SIGKILL" and "plugin" not in report
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_what_connects_while_nothing_serves_waits(start, edge, workers):
+    gateway = start([edge], WORKERS=workers)
+    old = gateway.pid
+    os.kill(old, signal.SIGSTOP)
+    clients = [gateway.client() for _ in range(12)]
+    for client in clients:
+        client.send(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+    os.kill(old, signal.SIGKILL)
+    assert [client.read().status for client in clients] == [200] * 12
+    assert gateway.stop() == 0
+
+
+def test_the_serving_process_dies_with_its_supervisor(start, edge):
+    gateway = start([edge])
+    serving = gateway.pid
+    gateway.process.kill()
+    gateway.process.wait()
+    eventually(lambda: not Path(f"/proc/{serving}").exists() or "Z" in Path(f"/proc/{serving}/stat").read_text())
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", gateway.port), timeout=5)
+
+
+def test_a_signal_to_every_process_stops_it_in_order_once(start, edge):
+    gateway = start([edge])
+    serving = gateway.pid
+    client = gateway.client()
+    client.send(b"GET /v1/edge/after/500 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
+                + gateway.fields()["Authorization"].split()[1].encode() + b"\r\n\r\n")
+    eventually(lambda: gateway.get("/v1/edge/waiting", gateway.fields()).data["waiting"] == 1)
+    for pid in (serving, gateway.process.pid):
+        os.kill(pid, signal.SIGTERM)
+    assert client.read().status == 200
+    assert gateway.wait() == 0
+    assert "second stop signal" not in gateway.log.text()
+
+
+def test_what_cannot_start_is_not_started_again(tmp_path, start, edge):
+    gateway = start([edge])
+    (tmp_path / "p").mkdir()
+    other = {"JWT_SECRET_KEY": SECRET, "DATA_DIR": gateway.data, "PLUGINS_DIR": tmp_path / "p", "HOST": "127.0.0.1"}
+    began = time.monotonic()
+    ended = run_gateway("serve", **other, PORT=0)
+    assert ended.returncode == 1 and "another gateway uses" in ended.stderr
+    ended = run_gateway("serve", **{**other, "DATA_DIR": tmp_path / "d"}, PORT=gateway.port)
+    assert ended.returncode == 1 and "in use" in ended.stderr and ended.stderr.count("gateway:") == 1
+    (tmp_path / "d/gateway.db").mkdir()
+    ended = run_gateway("serve", **{**other, "DATA_DIR": tmp_path / "d"}, PORT=0)
+    assert ended.returncode == 1 and ended.stderr.count("gateway:") == 1
+    assert time.monotonic() - began < 10
+
+
+def test_without_supervision_one_process_serves(start, edge):
+    gateway = start([edge], SUPERVISE="false")
+    assert gateway.pid == gateway.process.pid
+    assert gateway.get("/health/ready").status == 200
+    ended = gateway.run("upgrade")
+    assert ended.returncode == 1 and "no gateway is running" in ended.stderr
+    assert gateway.stop() == 0
+
+
+@pytest.mark.parametrize("supervise", ["true", "false"])
+def test_a_service_managers_socket_is_taken(tmp_path, supervise):
+    (tmp_path / "p").mkdir()
+    listener = socket.create_server(("127.0.0.1", 0))
+    environment = clean_environment(
+        JWT_SECRET_KEY=SECRET, DATA_DIR=tmp_path / "d", PLUGINS_DIR=tmp_path / "p", PORT=1, SUPERVISE=supervise,
+        LIMIT_DRAIN_NOTICE_SECONDS=0, WORKERS=2)
+
+    def pass_on():
+        os.dup2(listener.fileno(), 3)
+        os.set_inheritable(3, True)
+        os.environ["LISTEN_PID"] = str(os.getpid())
+
+    shell = f'exec env LISTEN_PID=$$ LISTEN_FDS=1 {BINARY} serve'
+    process = subprocess.Popen(["/bin/sh", "-c", shell], env=environment, preexec_fn=pass_on, close_fds=False,
+                               stderr=subprocess.DEVNULL)
+    try:
+        client = socket.create_connection(listener.getsockname(), timeout=20)
+        client.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 200")
+        client.close()
+        process.terminate()
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        listener.close()
