@@ -57,12 +57,26 @@ enum PluginListCommand {
       zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }.dropLast()
         .joined(separator: "  ") + "  " + (row.last ?? "")
     }
-    // Below each plugin, indented: why it is not active, and its routes.
+    // Below each plugin, indented: why it is not active, its crashes, and its routes.
     for (index, plugin) in plugins.enumerated().reversed() {
       var details = plugin["routes"]?.asArray?.compactMap(\.asString) ?? []
+      details.insert(contentsOf: plugin["crashes"].map(crashes) ?? [], at: 0)
       if let reason = plugin["reason"]?.asString, !reason.isEmpty { details.insert(reason, at: 0) }
       lines.insert(contentsOf: details.map { "  \($0)" }, at: index + 2)
     }
     return lines.joined(separator: "\n")
+  }
+
+  /// One line for all crashes of a plugin, with the last one.
+  private static func crashes(_ crashes: JSON) -> [String] {
+    guard let all = crashes.asArray, let last = all.last.flatMap({ CrashReport($0) }),
+      let code = last.code
+    else { return [] }
+    let place = code.label.isEmpty ? code.step : "\(code.step) of \(code.label)"
+    let outage = last.outage.map { ", serving again after \($0) ms" } ?? ""
+    let time = last.json["time"]?.asString ?? ""
+    return [
+      "crashed \(all.count) times, last \(time) in \(place), generation \(code.generation) (\(last.end))\(outage)"
+    ]
   }
 }

@@ -12,6 +12,8 @@ package final class Core: Sendable {
   package let metrics: MetricsRegistry
   package let health: HealthBoard
   package let connections: ConnectionCounts
+  /// What had crashed before this process began.
+  let crashes: CrashJournal
   package let sockets = Atomic<Int>(0)
   package let isReady = Atomic<Bool>(false)
   package let isDraining = Atomic<Bool>(false)
@@ -41,6 +43,7 @@ package final class Core: Sendable {
     pool = try WorkerPool(threads: settings.limits.poolThreads, queue: settings.limits.poolQueue)
     metrics = MetricsRegistry()
     health = HealthBoard()
+    crashes = CrashJournal(directory: settings.dataDirectory)
     connections = ConnectionCounts(
       limit: settings.limits.connections,
       limitPerAddress: settings.limits.connectionsPerAddress

@@ -102,10 +102,28 @@ package final class Gateway {
   /// Until then another process answers there, when this one is to take over.
   private func openControl() throws(ControlSocket.Failure) {
     let registry = registry
+    let directory = core.settings.dataDirectory
     control = try ControlSocket(
-      directory: core.settings.dataDirectory,
+      directory: directory,
       takesOver: link?.order.takesOver ?? false
-    ) { registry.answer($0) }
+    ) { Self.addCrashes(CrashJournal(directory: directory), to: registry.answer($0)) }
+  }
+
+  /// Gives each plugin of an answer its crashes, the newest last.
+  private static func addCrashes(_ journal: CrashJournal, to answer: JSON) -> JSON {
+    guard var members = answer.asMembers,
+      let place = members.firstIndex(where: { $0.name == "plugins" }),
+      let plugins = members[place].value.asArray
+    else { return answer }
+    members[place].value = .array(
+      plugins.map { plugin in
+        let crashes = journal.reports(of: plugin["name"]?.asString ?? "").map(\.json)
+        return .object(
+          (plugin.asMembers ?? []) + [JSON.Member(name: "crashes", value: .array(crashes))]
+        )
+      }
+    )
+    return .object(members)
   }
 
   private static func quarantine(_ link: SupervisorLink?) -> Quarantine {

@@ -17,6 +17,17 @@ struct HealthBody {
     nextRender = now + Self.age
     let summary = core.health.summary(now: now)
     var services = summary.services.asMembers ?? []
+    for index in services.indices {
+      let reports = core.crashes.reports(of: services[index].name)
+      guard let last = reports.last, let members = services[index].value.asMembers else { continue }
+      let time = Timestamp.text(nanoseconds: last.time)
+      services[index].value = .object(
+        members + [
+          JSON.Member(name: "crashes", value: .integer(Int64(reports.count))),
+          JSON.Member(name: "last_crash", value: .string(time)),
+        ]
+      )
+    }
     let active = core.sockets.load(ordering: .relaxed)
     services.append(
       JSON.Member(

@@ -49,6 +49,11 @@ package struct CrashJournal {
     reports.count { $0.code?.plugin == plugin && $0.time >= start }
   }
 
+  /// The crashes of one plugin, the newest last.
+  package func reports(of plugin: String) -> [CrashReport] {
+    reports.filter { $0.code?.plugin == plugin }
+  }
+
   private func write() throws(SystemError) {
     let staged = "\(path).\(getpid())"
     let raw = unsafe open(staged, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
