@@ -133,6 +133,7 @@ class Gateway(Server):
             "HOST": "127.0.0.1",
             "PORT": str(self.port),
             "WORKERS": "1",
+            "SUPERVISE": "false",  # one process, so that what is measured and traced is the one that serves
             "DATA_DIR": str(self.directory / "data"),
             "PLUGINS_DIR": str(plugins),
             "JWT_SECRET_KEY": key.read_text(),
