@@ -1,5 +1,3 @@
-import CLinux
-import Glibc
 import Wire
 
 /// Tries a plugin in a child process, where a crash or a hang harms nobody.
@@ -12,10 +10,6 @@ package struct PluginProbe: Sendable {
 
   /// The hidden verb of the gateway's command line that runs the child's part.
   package static let verb = "check-one"
-  /// The child's descriptor for its verdict: a plugin may write to the standard ones.
-  package static let reportDescriptor: CInt = 3
-  /// Bytes of a verdict.
-  private static let maxVerdictBytes = 4 * 1024 * 1024
 
   private let executable: String
   private let limit: Duration
@@ -39,7 +33,7 @@ package struct PluginProbe: Sendable {
   /// - Returns: The verdict.
   package func run(file: String, libraries: String, library: String = "") -> Verdict {
     do throws(SystemError) {
-      let directory = try Self.temporaryDirectory()
+      let directory = try ChildProcess.temporaryDirectory()
       defer { Directory.removeAll(directory) }
       return try run(file, libraries: libraries, library: library, data: directory)
     } catch {
@@ -53,68 +47,25 @@ package struct PluginProbe: Sendable {
     library: String,
     data: String
   ) throws(SystemError) -> Verdict {
-    var ends: [CInt] = [0, 0]
-    let piped = unsafe linux_pipe(&ends)
-    guard piped == 0 else { throw SystemError(call: "pipe", code: -piped) }
-    let input = Descriptor(adopting: ends[0])
-    let child: CInt
-    do {
-      let output = Descriptor(adopting: ends[1])
-      let arguments = [executable, Self.verb, file, libraries, data, library]
-      child = try spawn(arguments, report: output.raw)
-    }
-    let deadline = MonotonicClock.now + limit.nanoseconds
-    let bytes = Self.read(input.raw, until: deadline)
-    let end = Self.wait(for: child, until: deadline)
-    // Also when it has ended: what it started may still run.
-    kill(-child, SIGKILL)
-    guard let end else {
-      _ = Self.wait(for: child, until: MonotonicClock.now + 1_000_000_000)
+    let (bytes, end) = try ChildProcess.run(
+      executable,
+      [executable, Self.verb, file, libraries, data, library],
+      limit: limit
+    )
+    switch end {
+    case .hung:
       return .failed(
         Self.fault(
           file,
           "the plugin hangs: create, its self-test or destroy took longer than \(limit)"
         )
       )
-    }
-    if end < 0 {
-      let signal = Self.signalName(-end)
+    case .crashed(let signal):
+      let name = ChildProcess.signalName(signal)
       return .failed(
-        Self.fault(file, "the plugin crashes in create, its self-test or destroy (\(signal))")
+        Self.fault(file, "the plugin crashes in create, its self-test or destroy (\(name))")
       )
-    }
-    return Self.verdict(bytes, file: file, end: end)
-  }
-
-  private func spawn(_ arguments: [String], report: CInt) throws(SystemError) -> CInt {
-    var list = unsafe arguments.map { unsafe strdup($0) } + [nil]
-    defer { unsafe list.forEach { unsafe free($0) } }
-    let child = unsafe linux_spawn(executable, &list, report)
-    guard child > 0 else { throw SystemError(call: "posix_spawn", code: -child) }
-    return child
-  }
-
-  private static func read(_ input: CInt, until deadline: Int64) -> [UInt8] {
-    var bytes: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 64 * 1024)
-    while bytes.count < maxVerdictBytes {
-      let left = (deadline - MonotonicClock.now) / 1_000_000
-      var ready = pollfd(fd: input, events: Int16(POLLIN), revents: 0)
-      guard left > 0, unsafe poll(&ready, 1, CInt(clamping: left)) > 0 else { break }
-      let count = unsafe Glibc.read(input, &chunk, chunk.count)
-      guard count > 0 else { break }
-      bytes += chunk[..<count]
-    }
-    return bytes
-  }
-
-  private static func wait(for child: CInt, until deadline: Int64) -> CInt? {
-    while true {
-      let end = linux_child_end(child)
-      if end != -1000 { return end }
-      guard MonotonicClock.now < deadline else { return nil }
-      let pause = MonotonicClock.now + 1_000_000
-      let _: Bool? = Monitor(()).wait(until: min(pause, deadline)) { _ in nil }
+    case .exited(let status): return Self.verdict(bytes, file: file, end: status)
     }
   }
 
@@ -122,21 +73,6 @@ package struct PluginProbe: Sendable {
     // The place is the library's name, when the file can be read.
     let position = (try? PluginFile(path: file))?.libraryPosition
     return PluginFileError(file: file, position: position, fault: .load(reason))
-  }
-
-  private static func temporaryDirectory() throws(SystemError) -> String {
-    let base = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
-    var template = Array("\(base)/gateway-check-XXXXXX".utf8CString)
-    guard unsafe mkdtemp(&template) != nil else { throw SystemError(call: "mkdtemp", code: errno) }
-    return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  }
-
-  static func signalName(_ number: CInt) -> String {
-    let names: [CInt: String] = [
-      SIGSEGV: "SIGSEGV", SIGABRT: "SIGABRT", SIGBUS: "SIGBUS", SIGILL: "SIGILL", SIGFPE: "SIGFPE",
-      SIGTRAP: "SIGTRAP", SIGKILL: "SIGKILL", SIGTERM: "SIGTERM",
-    ]
-    return names[number] ?? "signal \(number)"
   }
 }
 

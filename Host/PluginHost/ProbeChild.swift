@@ -10,9 +10,9 @@ package enum ProbeChild {
   ///   - environment: For the limits.
   /// - Returns: The exit status: 0 when the plugin passed, 1 when not, 2 when called by hand.
   package static func run(_ arguments: [String], environment: [String: String]) -> Int32 {
-    guard arguments.count == 4, fcntl(PluginProbe.reportDescriptor, F_GETFD) >= 0 else { return 2 }
+    guard arguments.count == 4, fcntl(ChildProcess.reportDescriptor, F_GETFD) >= 0 else { return 2 }
     linux_live_with_parent()
-    let output = PluginProbe.reportDescriptor
+    let output = ChildProcess.reportDescriptor
     // A grandchild must not keep the parent waiting for the end of the verdict.
     _ = fcntl(output, F_SETFD, FD_CLOEXEC)
     let verdict = check(arguments, environment)

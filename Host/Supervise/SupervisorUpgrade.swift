@@ -136,7 +136,7 @@ extension Supervisor {
 
   /// How a process ended, for people.
   static func word(_ end: CInt) -> String {
-    end < 0 ? PluginProbe.signalName(-end) : "exit status \(end)"
+    end < 0 ? ChildProcess.signalName(-end) : "exit status \(end)"
   }
 
   /// The path this program was started by, absolute and with its links, which may lead elsewhere by then.
