@@ -61,7 +61,7 @@ let package = Package(
       exclude: ["Main", "Wire", "CLinux", "COpenSSL", "CZlib", "CSQLite"],
       sources: [
         "Loop", "Net", "Serve", "Policy", "PluginHost", "Observe", "Settings", "Scaffold",
-        "Supervise",
+        "Supervise", "Validate",
       ],
       swiftSettings: strict + fast
     ),

@@ -8,6 +8,7 @@ enum PluginCommand {
            gateway plugin enable|disable NAME    switches a plugin on or off, in its file too
            gateway plugin rescan                 makes everything what plugins.d and the libraries say
            gateway plugin new --lang c|swift NAME     makes the project of a plugin
+           gateway plugin check FILE            tests a plugin library; --help says how
     Where a verb asks a gateway, it is the one that runs with the same DATA_DIR.
     """
 
@@ -28,6 +29,7 @@ enum PluginCommand {
         environment: environment
       )
     case "new": return PluginNewCommand.run(rest)
+    case "check": return PluginCheckCommand.run(rest)
     case "--help", "-h", "help":
       print(usage)
       return 0

@@ -4,7 +4,7 @@ import Glibc
 let usage = """
   usage: gateway serve                 serve until stopped (settings come from the environment)
          gateway check                 check settings and plugins.d without serving
-         gateway plugin list|new …     what a running gateway has loaded; the project of a new plugin
+         gateway plugin …              what a running gateway has loaded, changes to it, new plugins, tests of them
          gateway upgrade               a running gateway goes on with the program at its path
          gateway token create|inspect|revoke …
          gateway version
@@ -19,6 +19,7 @@ case ServingOrder.verb?: exit(ServeCommand.runChild(rest, environment: environme
 case "upgrade": exit(UpgradeCommand.run(rest, environment: environment))
 case "check": exit(CheckCommand.run(rest, environment: environment))
 case PluginProbe.verb?: exit(CheckCommand.runOne(rest, environment: environment))
+case ValidatorChild.verb?: exit(PluginCheckCommand.runOne(rest))
 case "plugin": exit(PluginCommand.run(rest, environment: environment))
 case "token": exit(TokenCommand.run(rest, environment: environment))
 case "version", "--version": print("gateway \(Version.text)")

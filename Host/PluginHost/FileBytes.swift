@@ -43,4 +43,17 @@ enum FileBytes {
       guard bytes.count <= limit else { throw .tooLong(limit: limit) }
     }
   }
+
+  /// Makes a new file that only the gateway's user may read.
+  ///
+  /// - Parameters:
+  ///   - bytes: All of it.
+  ///   - path: Must not exist.
+  /// - Throws: `SystemError`; a part may have been written.
+  static func write(_ bytes: [UInt8], to path: String) throws(SystemError) {
+    let raw = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard raw >= 0 else { throw SystemError(call: "open", code: errno) }
+    let file = Descriptor(adopting: raw)
+    try Directory.writeAll(file.raw, bytes[...])
+  }
 }

@@ -10,8 +10,39 @@ enum RouteDeclaration {
 
   private static let methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
-  private struct Refusal: Error {
+  /// Why a route is not taken.
+  struct Refusal: Error {
     let reason: String
+  }
+
+  /// What a route is, when it may be taken.
+  ///
+  /// - Parameters:
+  ///   - route: As declared.
+  ///   - handler: Its functions.
+  ///   - ceilings: Over what it asks for.
+  ///   - limits: For what it leaves to the host.
+  /// - Returns: Its method, path and terms.
+  /// - Throws: `Refusal`.
+  static func read(
+    _ route: gw_route_v1,
+    _ handler: UnsafePointer<gw_http_handler_v1>,
+    ceilings: PluginFile.Ceilings,
+    limits: Limits
+  ) throws(Refusal) -> (method: String, pattern: PathPattern, terms: RouteTerms) {
+    let method = unsafe try text(unsafe route.method, "method", limit: 16)
+    guard methods.contains(method) else {
+      throw Refusal(
+        reason:
+          "'\(method)' is none of \(methods.joined(separator: ", ")); HEAD and OPTIONS are answered by the host"
+      )
+    }
+    let path = unsafe try text(unsafe route.pattern, "pattern", limit: PathPattern.maxBytes)
+    let pattern: PathPattern
+    do { pattern = try PathPattern(path) } catch { throw Refusal(reason: "\(error)") }
+    let terms = unsafe try terms(of: route, ceilings: ceilings, limits: limits)
+    unsafe try checkHandler(handler, isStreaming: terms.isStreaming)
+    return (method, pattern, terms)
   }
 
   /// Adds a route, or explains with the host's own `set_error` why not.
@@ -21,26 +52,16 @@ enum RouteDeclaration {
     to instance: PluginInstance
   ) -> gw_status {
     do throws(Refusal) {
-      let method = unsafe try text(unsafe route.method, "method", limit: 16)
-      guard methods.contains(method) else {
-        throw Refusal(
-          reason:
-            "'\(method)' is none of \(methods.joined(separator: ", ")); HEAD and OPTIONS are answered by the host"
-        )
-      }
-      let path = unsafe try text(unsafe route.pattern, "pattern", limit: PathPattern.maxBytes)
-      let pattern: PathPattern
-      do { pattern = try PathPattern(path) } catch { throw Refusal(reason: "\(error)") }
-      let terms = unsafe try terms(
-        of: route,
+      let read = unsafe try read(
+        route,
+        handler,
         ceilings: instance.ceilings,
         limits: instance.host.limits
       )
-      unsafe try checkHandler(handler, isStreaming: terms.isStreaming)
       let added = unsafe PluginRoute(
-        method: method,
-        pattern: pattern,
-        declared: terms,
+        method: read.method,
+        pattern: read.pattern,
+        declared: read.terms,
         handler: handler.pointee,
         user: route.user,
         instance: instance
