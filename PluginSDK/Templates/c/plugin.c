@@ -45,6 +45,23 @@ static void escape(gw_bytes in, char *out) {
   *out = 0;
 }
 
+/* Whether `in` is UTF-8: a client may percent-encode any bytes into a path, and JSON is UTF-8. */
+static int is_utf8(gw_bytes in) {
+  static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+  for (size_t i = 0; i < in.count;) {
+    uint8_t first = in.start[i++];
+    size_t more = first < 0x80 ? 0 : (first & 0xE0) == 0xC0 ? 1 : (first & 0xF0) == 0xE0 ? 2 : (first & 0xF8) == 0xF0 ? 3 : 4;
+    if (more == 4 || more > in.count - i) return 0;
+    uint32_t scalar = more == 0 ? first : first & (0x3Fu >> more);
+    for (size_t left = more; left > 0; left--, i++) {
+      if ((in.start[i] & 0xC0) != 0x80) return 0;
+      scalar = scalar << 6 | (in.start[i] & 0x3Fu);
+    }
+    if (scalar < least[more] || scalar > 0x10FFFF || (scalar >= 0xD800 && scalar <= 0xDFFF)) return 0;
+  }
+  return 1;
+}
+
 struct cursor {
   const uint8_t *at, *end;
 };
@@ -111,13 +128,13 @@ static gw_status greet(void *user, const gw_request_v1 *request, void **state) {
 
 /* [worker] GET /v1/hello-c/{name} */
 static gw_status greet_someone(void *user, const gw_request_v1 *request, void **state) {
-  static const char *const details = "[{\"field\":\"name\",\"reason\":\"must be at most 50 bytes\"}]";
+  static const char *const details = "[{\"field\":\"name\",\"reason\":\"must be UTF-8 of at most 50 bytes\"}]";
   struct service *service = user;
   gw_bytes name = request->parameters[0].value; /* borrowed: valid until this function returns */
   *state = NULL;
-  if (name.count > NAME_BYTES) {
+  if (name.count > NAME_BYTES || !is_utf8(name)) {
     return answered(service->http->fail(service->context, request->handle, 422, text("VALIDATION_ERROR"),
-                                        text("The name is too long."), text(details), NULL, 0));
+                                        text("The name is too long, or not UTF-8."), text(details), NULL, 0));
   }
   char who[ESCAPED(NAME_BYTES) + 1], greeting[ESCAPED(GREETING_BYTES) + 1];
   char data[sizeof who + sizeof greeting + 64];

@@ -50,6 +50,12 @@ static void escapes_what_json_needs(void) {
   assert(strcmp(out, "") == 0);
 }
 
+static void knows_utf8(void) {
+  assert(is_utf8(text("")) && is_utf8(text("a\x7F\xC3\xA4\xE2\x82\xAC\xF0\x9F\x90\x9D")));
+  assert(!is_utf8(text("\xFF")) && !is_utf8(text("\xC3")) && !is_utf8(text("\xE2\x82")) && !is_utf8(text("\x80")));
+  assert(!is_utf8(text("\xC0\xAF")) && !is_utf8(text("\xED\xA0\x80")) && !is_utf8(text("\xF4\x90\x80\x80")));
+}
+
 static void reads_a_count(void) {
   uint64_t count;
   assert(read_count(text("0"), &count) && count == 0);
@@ -64,6 +70,7 @@ int main(void) {
   reads_its_settings();
   bounds_the_greeting();
   escapes_what_json_needs();
+  knows_utf8();
   reads_a_count();
   puts("tests.c: passed");
   return 0;
