@@ -7,7 +7,7 @@ enum PluginCommand {
            gateway plugin reload NAME [--force]  swaps a plugin to its library as it is on disk
            gateway plugin enable|disable NAME    switches a plugin on or off, in its file too
            gateway plugin rescan                 makes everything what plugins.d and the libraries say
-           gateway plugin new --lang c|swift NAME     makes the project of a plugin
+           gateway plugin new --lang c|rust|swift NAME  makes the project of a plugin
            gateway plugin check FILE            tests a plugin library; --help says how
     Where a verb asks a gateway, it is the one that runs with the same DATA_DIR.
     """

@@ -25,7 +25,7 @@ struct ProjectTemplate {
       files.append(File(source: "\(sdk.path)/\(source)", place: place, isNamed: false))
     }
     switch order.language {
-    case .c: copy("C/gateway_plugin.h", to: "gateway_plugin.h")
+    case .c, .rust: copy("C/gateway_plugin.h", to: "gateway_plugin.h")
     case .swift:
       copy("C/gateway_plugin.h", to: "SDK/C/gateway_plugin.h")
       copy("C/module.modulemap", to: "SDK/C/module.modulemap")
@@ -90,7 +90,9 @@ struct ProjectTemplate {
   }
 
   /// What a build in the template's own folder leaves there.
-  private static let built: Set<String> = ["build", "target", ".build", "Package.resolved"]
+  private static let built: Set<String> = [
+    "build", "target", "Cargo.lock", ".build", "Package.resolved",
+  ]
 
   private static func walk(
     _ folder: String,

@@ -66,6 +66,26 @@ struct NewProjectTests {
     #expect(Directory.names(in: place.path) == ["new"])
   }
 
+  @Test func `Rust has its files under its own name`() throws {
+    let place = try Place()
+    #expect(failure(try order("rust", "things", place)) == nil)
+    #expect(
+      Directory.names(in: "\(place.path)/new") == [
+        ".gitignore", "50-things.json", "Cargo.toml", "Makefile", "README.md", "gateway_plugin.h",
+        "plugin.mk", "rustfmt.toml", "src",
+      ]
+    )
+    let source = try place.text("new/src/service.rs")
+    #expect(source.contains("const ID: &str = \"things\";"))
+    #expect(source.contains("impl Service for ThingsService {"))
+    #expect(source.contains("\"/v1/things/{name}\""))
+    for name in Directory.names(in: "\(place.path)/new/src") {
+      let text = try place.text("new/src/\(name)")
+      #expect(!text.contains("hello_rust") && !text.contains("HelloRust"), "\(name)")
+    }
+    #expect(try place.text("new/Cargo.toml").contains("name = \"things\""))
+  }
+
   @Test func `Swift has the SDK with it, and names that meet no module of it`() throws {
     let place = try Place()
     #expect(failure(try order("swift", "gateway_plugin", place)) == nil)

@@ -43,14 +43,14 @@ struct ProjectOrderTests {
   @Test func `everything wrong is named at once`() {
     #expect(
       problems(["--lang", "cobol", "--dir", "a", "--dir=b", "--fast", "x", "y"]) == [
-        "--lang: write one of c|swift",
+        "--lang: write one of c|rust|swift",
         "--dir: write it once",
         "\"--fast\": there is no such option",
         "NAME: write one, not 2",
       ]
     )
     #expect(
-      problems([]) == ["--lang: it is required; write one of c|swift", "NAME: it is required"]
+      problems([]) == ["--lang: it is required; write one of c|rust|swift", "NAME: it is required"]
     )
     #expect(problems(["a", "--lang"]) == ["--lang: write a value after it"])
     #expect(problems(["a", "--lang", "c", "--dir="]) == ["--dir: write a value after it"])
