@@ -63,8 +63,10 @@ enum CheckCommand {
       case .disabled: print("\(file): disabled")
       case .passed(let report):
         let stays = report.reason.isEmpty ? "" : "; its code stays mapped: \(report.reason)"
+        let taint =
+          report.taint.isEmpty ? "" : "; its load is forced and taints the gateway: \(report.taint)"
         print(
-          "\(file): ok: \(report.name) \(report.version), routes: \(report.routes.count)\(stays)"
+          "\(file): ok: \(report.name) \(report.version), routes: \(report.routes.count)\(stays)\(taint)"
         )
       case .failed(let error):
         print(error)

@@ -9,6 +9,8 @@ enum PluginCommand {
            gateway plugin rescan                 makes everything what plugins.d and the libraries say
            gateway plugin new --lang c|rust|swift NAME  makes the project of a plugin
            gateway plugin check FILE            tests a plugin library; --help says how
+           gateway plugin sign --key FILE LIBRARY       signs a library
+           gateway plugin verify [--key PUBLIC] LIBRARY says who signed a library
     Where a verb asks a gateway, it is the one that runs with the same DATA_DIR.
     """
 
@@ -30,6 +32,8 @@ enum PluginCommand {
       )
     case "new": return PluginNewCommand.run(rest)
     case "check": return PluginCheckCommand.run(rest)
+    case "sign": return PluginSignCommand.sign(rest)
+    case "verify": return PluginSignCommand.verify(rest)
     case "--help", "-h", "help":
       print(usage)
       return 0

@@ -6,6 +6,7 @@ let usage = """
          gateway check                 check settings and plugins.d without serving
          gateway plugin …              what a running gateway has loaded, changes to it, new plugins, tests of them
          gateway upgrade               a running gateway goes on with the program at its path
+         gateway key create …          keys that libraries are signed with
          gateway token create|inspect|revoke …
          gateway version
   """
@@ -21,6 +22,8 @@ case "check": exit(CheckCommand.run(rest, environment: environment))
 case PluginProbe.verb?: exit(CheckCommand.runOne(rest, environment: environment))
 case ValidatorChild.verb?: exit(PluginCheckCommand.runOne(rest))
 case "plugin": exit(PluginCommand.run(rest, environment: environment))
+case LibraryIdentity.verb?: exit(LibraryIdentity.runChild(Array(rest)))
+case "key": exit(KeyCommand.run(rest))
 case "token": exit(TokenCommand.run(rest, environment: environment))
 case "version", "--version": print("gateway \(Version.text)")
 case nil, "help", "--help", "-h": print(usage)

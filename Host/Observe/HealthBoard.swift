@@ -33,6 +33,8 @@ package final class HealthBoard: Sendable {
     package var services: JSON
     /// Ended generations of plugins whose code stays mapped.
     package var retired = 0
+    /// Plugins that were loaded in spite of their signatures, in order of name.
+    package var tainted: [String] = []
   }
 
   /// What the checks of one service say together.
@@ -67,6 +69,8 @@ package final class HealthBoard: Sendable {
     var checks: [String: Check] = [:]
   }
 
+  /// What was loaded in spite of its signature, until the process ends.
+  package let taint = Taint()
   private let services = Mutex<[String: Service]>([:])
   private let retired = Mutex((count: 0, isFull: false))
   private let runs = Atomic<UInt64>(0)
@@ -149,6 +153,7 @@ package final class HealthBoard: Sendable {
   /// service that should run does.
   package func summary(now: Int64) -> Summary {
     let services = services.withLock { $0 }
+    let tainted = taint.plugins.keys.sorted()
     var worst = State.healthy
     var wanted = 0
     var failed = 0
@@ -156,14 +161,23 @@ package final class HealthBoard: Sendable {
     for (name, service) in services.sorted(by: { $0.key < $1.key }) {
       if case .stopped = service.phase {} else { wanted += 1 }
       if case .failed = service.phase { failed += 1 }
-      let (state, value) = Self.describe(service, now: now)
+      let (state, described) = Self.describe(service, now: now)
+      var value = described
+      if tainted.contains(name), let known = value.asMembers {
+        value = .object(known + [JSON.Member(name: "tainted", value: true)])
+      }
       worst = max(worst, state)
       members.append(JSON.Member(name: name, value: value))
     }
     if wanted > 0, failed == wanted { worst = .unhealthy }
     let retired = retired.withLock { $0 }
     if retired.isFull { worst = max(worst, .degraded) }
-    return Summary(state: worst, services: .object(members), retired: retired.count)
+    return Summary(
+      state: worst,
+      services: .object(members),
+      retired: retired.count,
+      tainted: tainted
+    )
   }
 
   /// What the checks of one running service say at `now`; `nil` when it does not run.

@@ -14,7 +14,9 @@ package struct PluginFile: Sendable, Equatable {
 
   /// Bytes of one file.
   package static let maxBytes = 1024 * 1024
-  private static let keys = ["library", "enabled", "settings", "limits"]
+  private static let keys = [
+    "library", "enabled", "settings", "limits", "signed_by", "force_unsigned",
+  ]
   private static let limitKeys = ["in_flight", "body_bytes", "timeout_seconds"]
 
   /// The path as it was given.
@@ -25,6 +27,8 @@ package struct PluginFile: Sendable, Equatable {
   /// A JSON object, as the plugin gets it.
   package private(set) var settings: [UInt8] = Array("{}".utf8)
   package private(set) var ceilings = Ceilings()
+  /// Who may have signed the library.
+  package private(set) var signers = Signers()
 
   /// The file's name without its directory.
   package var name: String { Self.lastPart(of: path) }
@@ -141,6 +145,17 @@ package struct PluginFile: Sendable, Equatable {
     case "limits":
       guard let members = node.members else { throw wrongType("limits", "an object", node) }
       for member in members { try takeLimit(member) }
+    case "signed_by":
+      guard let keys = Signers.keys(node) else {
+        throw wrongType("signed_by", "a list of 1 to \(Signers.maxKeys) public keys", node)
+      }
+      signers.keys = keys
+      signers.position = node.position
+    case "force_unsigned":
+      guard let flag = node.json.asBool else {
+        throw wrongType("force_unsigned", "true or false", node)
+      }
+      signers.isForced = flag
     default: throw unknown(member, among: Self.keys)
     }
   }

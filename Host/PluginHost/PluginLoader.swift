@@ -16,6 +16,7 @@ final class PluginLoader: Sendable {
   private let dataDirectory: String
   private let stage: GenerationStage
   private let host: HostResources
+  private let signatures: SignatureGate
   private let generations = Mutex<[String: UInt32]>([:])
 
   init(settings: Settings, host: HostResources) throws(SystemError) {
@@ -29,6 +30,11 @@ final class PluginLoader: Sendable {
       settings.libraryDirectory.isEmpty ? Self.besideTheBinary() : settings.libraryDirectory
     stage = try GenerationStage(dataDirectory: absolute)
     self.host = host
+    signatures = SignatureGate(
+      isRequired: settings.requireSigned,
+      health: host.health,
+      log: host.log
+    )
   }
 
   /// The library that `file` names; `nil` when it is in none of the places.
@@ -65,12 +71,19 @@ final class PluginLoader: Sendable {
   ///
   /// - Throws: `PluginFileError`; of the plugin nothing has run but its constructors and its entry.
   func open(_ staged: Staged) throws(PluginFileError) -> any PluginCode {
-    let library: PluginLibrary
-    do {
-      library = try PluginLibrary(copy: staged.copy, stage: stage)
+    let library: any PluginCode
+    do throws(PluginFileError) {
+      // The signature is beside the library that the file names, also when a copy of it is tried.
+      let source = source(of: staged.file) ?? staged.source
+      library = try signatures.pass(staged.file, source: source, digest: staged.copy.digest) {
+        () throws(PluginFileError) in
+        do throws(PluginLibrary.Refusal) {
+          return try PluginLibrary(copy: staged.copy, stage: stage)
+        } catch { throw fault(staged.file, error.description) }
+      }
     } catch {
       stage.remove(staged.copy)
-      throw fault(staged.file, error.description)
+      throw error
     }
     if let reason = host.quarantine.refusal(of: library.id, file: staged.file.label) {
       _ = library.close(obstacle: nil)
@@ -159,6 +172,7 @@ final class PluginLoader: Sendable {
     report.state = .loaded
     let (_, reason) = end(instance, by: MonotonicClock.now + 5_000_000_000)
     report.reason = reason
+    report.taint = host.health.taint.plugins[instance.id] ?? ""
     return report
   }
 

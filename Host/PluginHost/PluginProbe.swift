@@ -115,6 +115,7 @@ extension PluginProbe {
     report.version = json["version"]?.asString ?? ""
     report.description = json["description"]?.asString ?? ""
     report.reason = json["reason"]?.asString ?? ""
+    report.taint = json["taint"]?.asString ?? ""
     report.routes = json["routes"]?.asArray?.compactMap(\.asString) ?? []
     return .passed(report)
   }

@@ -17,12 +17,15 @@ package struct PluginReport: Sendable, Equatable {
   /// Why it failed, or why its code stays mapped; empty otherwise.
   package var reason = ""
   package var routes: [String] = []
+  /// Why its signature would not have let it load, had its file not forced that; empty otherwise.
+  package var taint = ""
   /// How long probe, load, create and activate took together.
   package var loadTime: Duration = .zero
 
   /// The report as members of a JSON object.
   package var members: [JSON.Member] {
-    [
+    let taint = taint.isEmpty ? [] : [JSON.Member(name: "taint", value: .string(taint))]
+    return [
       JSON.Member(name: "name", value: .string(name)),
       JSON.Member(name: "version", value: .string(version)),
       JSON.Member(name: "description", value: .string(description)),
@@ -31,7 +34,7 @@ package struct PluginReport: Sendable, Equatable {
       JSON.Member(name: "reason", value: .string(reason)),
       JSON.Member(name: "file", value: .string(file)),
       JSON.Member(name: "routes", value: .array(routes.map { .string($0) })),
-    ]
+    ] + taint
   }
 
   /// What is known of an instance that is made.
@@ -41,6 +44,7 @@ package struct PluginReport: Sendable, Equatable {
     description = instance.library.summary
     generation = instance.generation
     routes = instance.routes.map(\.name)
+    taint = instance.host.health.taint.plugins[instance.id] ?? ""
   }
 
   package init(file: String, name: String, state: State, reason: String = "") {

@@ -30,6 +30,10 @@ package enum ProbeChild {
     let file = arguments[0]
     // Only the limits count here; what is wrong with other settings is said by whoever reads them.
     var settings = (try? Settings.read(environment)) ?? Settings()
+    // What is wrong elsewhere must not turn this off; a value that is wrong itself counts as on.
+    if let flag = environment["REQUIRE_SIGNED"], !flag.isEmpty {
+      settings.requireSigned = (try? SettingsValue.flag(flag)) ?? true
+    }
     settings.libraryDirectory = arguments[1]
     settings.dataDirectory = arguments[2]
     let server = NoServer()

@@ -48,6 +48,9 @@ struct HealthBody {
         .init(name: "retired_generations", value: .integer(Int64(summary.retired)))
       )
     }
+    if !summary.tainted.isEmpty {
+      body.append(.init(name: "tainted", value: .array(summary.tainted.map { .string($0) })))
+    }
     bytes = JSON.object(body).bytes
     // A poller that looks at the status alone must see it when nothing works any more.
     status = summary.state == .unhealthy ? 503 : 200

@@ -22,6 +22,9 @@ extension Core {
       # HELP gateway_pool_waiting Calls that wait for a thread of the pool.
       # TYPE gateway_pool_waiting gauge
       gateway_pool_waiting \(pool.waiting)
+      # HELP gateway_tainted Whether a library was loaded in spite of its signature since the start.
+      # TYPE gateway_tainted gauge
+      gateway_tainted \(health.taint.plugins.isEmpty ? 0 : 1)
       # HELP gateway_route_requests_total Requests handed to plugins.
       # TYPE gateway_route_requests_total counter
 

@@ -37,6 +37,8 @@ package struct Settings: Sendable {
   package var libraryDirectory = ""
   /// Whether each plugin is tried in a child process before it is loaded.
   package var probePlugins = true
+  /// Whether a plugins.d file must say who signed its library.
+  package var requireSigned = false
   package var corsOrigins: [String] = []
   package var tiers = Tier.standardTiers
   package var limits = Limits()

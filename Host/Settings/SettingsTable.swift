@@ -160,6 +160,13 @@ package enum SettingsTable {
     ) { value, settings throws(SettingsVariable.Refusal) in
       settings.probePlugins = try SettingsValue.flag(value)
     },
+    SettingsVariable(
+      "REQUIRE_SIGNED",
+      default: "false",
+      "Refuse every plugin whose file does not say, with `signed_by`, whose signature its library must carry."
+    ) { value, settings throws(SettingsVariable.Refusal) in
+      settings.requireSigned = try SettingsValue.flag(value)
+    },
   ]
 
   private static let callers = [
