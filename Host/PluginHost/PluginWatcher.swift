@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 import Synchronization
 
-/// Sees libraries and files of the plugins directory being put in place, and has the registry follow.
+/// Sees libraries, their signatures, and files of the plugins directory being put in place, and has the registry follow.
 ///
 /// Only a completed rename counts, or a removal of a file: whoever writes a file in place may be half done when it is
 /// read. What a rename brings is settled a moment later, so that several at once are one change.
@@ -91,7 +91,9 @@ package final class PluginWatcher: Sendable {
       let isOver = event.is_overflow != 0
       let directory = watches.withLock { $0.directories[event.watch] }
       let isFile = directory == plugins && PluginFile.isMeant(name)
-      let isLibrary = event.is_arrival != 0 && libraries.contains(name)
+      let isLibrary =
+        event.is_arrival != 0
+        && libraries.contains { name == $0 || name == PluginSignature.path(of: $0) }
       if isOver || isFile || isLibrary { happened = true }
     }
     return happened
