@@ -51,7 +51,7 @@ enum CallbackTests {
     try ValidatorTest.Stop.unless(faults)
     try instance.finish()
     if checks.isEmpty { throw .skipped("it has no checks") }
-    return "\(checks.count) checks"
+    return "checks: \(checks.count)"
   }
 
   private static let services: ValidatorTest.Body = { subject throws(ValidatorTest.Stop) in
@@ -83,7 +83,7 @@ enum CallbackTests {
     try ValidatorTest.Stop.unless(faults)
     try instance.finish()
     if services.isEmpty { throw .skipped("it serves no other plugin") }
-    return "\(services.count) services"
+    return "services: \(services.count)"
   }
 
   private static let events: ValidatorTest.Body = { subject throws(ValidatorTest.Stop) in
@@ -101,7 +101,7 @@ enum CallbackTests {
     }
     try instance.finish()
     if subscriptions.isEmpty { throw .skipped("it subscribes to nothing") }
-    return "\(subscriptions.count) subscriptions"
+    return "subscriptions: \(subscriptions.count)"
   }
 
   private static let jobs: ValidatorTest.Body = { subject throws(ValidatorTest.Stop) in
@@ -119,7 +119,7 @@ enum CallbackTests {
     }
     try instance.finish()
     if periodic.isEmpty { throw .skipped("it has no repeated jobs") }
-    return "\(periodic.count) repeated jobs"
+    return "repeated jobs: \(periodic.count)"
   }
 
   /// Runs `call` on a worker with an operation, and waits for the answer and the return.

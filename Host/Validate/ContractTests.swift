@@ -122,7 +122,7 @@ enum ContractTests {
         try instance.finish()
       }
     }
-    return "\(chosen.count) calls refused in turn"
+    return "calls refused in turn: \(chosen.count)"
   }
 
   private static func script(_ circumstances: String) -> ScriptedHost.Script {

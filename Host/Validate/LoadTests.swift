@@ -23,7 +23,7 @@ enum LoadTests {
     ) { subject throws(ValidatorTest.Stop) in
       let instance = try subject.active()
       let host = instance.host.state.withLock { state in
-        "\(state.routes.count) routes, \(state.checks.count) checks, \(state.services.count) services"
+        "routes: \(state.routes.count), checks: \(state.checks.count), services: \(state.services.count)"
       }
       try instance.finish()
       return host

@@ -109,7 +109,7 @@ enum RequestTests {
     // Only now: a second answer may have come after the end.
     try ValidatorTest.Stop.unless(summary(requests) + faults)
     if routes.isEmpty { throw .skipped(none) }
-    return "\(requests.count) requests to \(routes.count) routes"
+    return "requests: \(requests.count), routes: \(routes.count)"
   }
 
   /// What was wrong with requests: each fault of a route once, with the first request that had it.
