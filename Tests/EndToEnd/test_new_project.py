@@ -1,12 +1,13 @@
 """Projects of new plugins: made, built, tested and packed as a stranger would do it, then installed and called."""
 
+import re
 import shutil
 import subprocess
 import tarfile
 
 import pytest
 
-from conftest import clean_environment, make_token, run_gateway
+from conftest import BINARY, clean_environment, make_token, run_gateway
 from process import Process
 from raw import bearer
 
@@ -77,6 +78,12 @@ def test_a_new_project_builds_tests_packs_and_serves(built, place, tmp_path, sta
     assert gateway.get(f"/v1/{name}").status == 401
     assert gateway.get("/health").json()["services"][name]["status"] == "running"
     assert gateway.stop() == 0
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_new_project_passes_the_validator(built, place, language):
+    said = finished(make(place / f"my_{language}", "check", f"GATEWAY={BINARY}"))
+    assert re.search(rf"build/libmy_{language}\.so: \d+ passed, 0 failed", said), said
 
 
 @pytest.mark.skipif(not HAS_CARGO, reason="the Rust template needs cargo, which is not here")
