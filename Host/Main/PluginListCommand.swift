@@ -76,7 +76,7 @@ enum PluginListCommand {
     let outage = last.outage.map { ", serving again after \($0) ms" } ?? ""
     let time = last.json["time"]?.asString ?? ""
     return [
-      "crashed \(all.count) times, last \(time) in \(place), generation \(code.generation) (\(last.end))\(outage)"
+      "crashed \(all.count) time\(all.count == 1 ? "" : "s"), last \(time) in \(place), generation \(code.generation) (\(last.end))\(outage)"
     ]
   }
 }

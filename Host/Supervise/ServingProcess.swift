@@ -13,6 +13,8 @@ struct ServingProcess {
   let began: Int64
   var isServing = false
   var hasStopped = false
+  /// Whether its end of the channel is closed: it is about to end, and `poll` would report that again and again.
+  var hasHungUp = false
   /// Why it said that it cannot start.
   var failure: String?
   /// Files of plugins that it could not load.

@@ -131,7 +131,8 @@ package final class Supervisor {
   // MARK: - Waiting
 
   private func wait() {
-    let channels = [current, next].compactMap { $0?.channel } + retiring.map(\.channel)
+    let processes = [current, next].compactMap { $0 } + retiring
+    let channels = processes.filter { !$0.hasHungUp }.map(\.channel)
     var watched = ([signals.raw, socket.descriptor] + channels).map {
       pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
     }
@@ -170,6 +171,7 @@ package final class Supervisor {
       // The serving process has its own: the port is closed once that one closes it.
       for listener in listeners { close(listener) }
       listeners = []
+      giveUpNext()
       failUpgrade("the gateway is being stopped")
     }
     forward(signal)
@@ -184,16 +186,32 @@ package final class Supervisor {
   }
 
   private func hear(_ channel: CInt) {
-    while case .message(let message) = ServingMessage.receive(on: channel) {
-      if current?.channel == channel {
-        take(message, &current)
-        if case .serving = message { isServingAgain() }
-      } else if next?.channel == channel {
-        take(message, &next)
-        if case .serving = message { finishUpgrade() }
-      } else if let index = retiring.firstIndex(where: { $0.channel == channel }) {
-        if case .stopped = message { retiring[index].hasStopped = true }
+    while true {
+      switch ServingMessage.receive(on: channel) {
+      case .message(let message): hear(message, channel)
+      case .nothing: return
+      case .end: return hungUp(channel)
       }
+    }
+  }
+
+  private func hear(_ message: ServingMessage, _ channel: CInt) {
+    if current?.channel == channel {
+      take(message, &current)
+      if case .serving = message { isServingAgain() }
+    } else if next?.channel == channel {
+      take(message, &next)
+      if case .serving = message { finishUpgrade() }
+    } else if let index = retiring.firstIndex(where: { $0.channel == channel }) {
+      if case .stopped = message { retiring[index].hasStopped = true }
+    }
+  }
+
+  private func hungUp(_ channel: CInt) {
+    if current?.channel == channel { current?.hasHungUp = true }
+    if next?.channel == channel { next?.hasHungUp = true }
+    for index in retiring.indices where retiring[index].channel == channel {
+      retiring[index].hasHungUp = true
     }
   }
 
@@ -256,7 +274,12 @@ package final class Supervisor {
         process.close()
         if current == nil, !isStopping { start() }
       } else if let index = retiring.firstIndex(where: { $0.number == ended.child }) {
-        retiring.remove(at: index).close()
+        let process = retiring.remove(at: index)
+        // One that was given up is killed; any other end is to be known.
+        if !process.hasStopped, ended.how != -SIGKILL {
+          note(process, ended.how, process.culprit(ended.how))
+        }
+        process.close()
       }
     }
   }

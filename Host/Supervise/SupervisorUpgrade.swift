@@ -46,14 +46,18 @@ extension Supervisor {
   func checkUpgrade() {
     guard let deadline = upgrade.deadline, deadline <= MonotonicClock.now else { return }
     let limit = SettingsValue.secondsText(settings.limits.upgradeTime)
-    if let process = next {
-      kill(process.number, SIGKILL)
-      retiring.append(process)
-      next = nil
-    }
+    giveUpNext()
     failUpgrade(
       "the new process has not served within \(limit) s (LIMIT_UPGRADE_SECONDS); its log lines say how far it came"
     )
+  }
+
+  /// Ends a process that has not taken over: it has no requests yet, and may hang.
+  func giveUpNext() {
+    guard let process = next else { return }
+    kill(process.number, SIGKILL)
+    retiring.append(process)
+    next = nil
   }
 
   /// Says why the old process serves on.

@@ -109,6 +109,35 @@ def test_a_crash_in_what_the_loop_calls_later_is_named_too(start, faulty, place,
     assert (report["step"], report["code"]) == (place, f"{method} {path}")
 
 
+@pytest.mark.parametrize("name, end", [("exit", "exit status 0"), ("_exit", "exit status 3"), ("abort", "SIGABRT"),
+                                       ("overflow", "SIGSEGV")])
+def test_other_ways_to_end_the_process_are_named_too(start, fixture_library, name, end):
+    gateway = start([fixture_library("ends")])
+    old = gateway.pid
+    provoke(gateway, "GET", f"/v1/ends/{name}")
+    await_restart(gateway, old)
+    report = crashes(gateway)[0]
+    assert (report["plugin"], report["step"], report["code"]) == ("ends", "request", f"GET /v1/ends/{name}")
+    assert report["end"] == end
+    shown = eventually(lambda: (found := listed(gateway, "ends")["crashes"]) and "milliseconds" in found[-1] and found)
+    assert shown == crashes(gateway)
+    assert "crashed 1 time," in gateway.run("plugin", "list").stdout
+    assert gateway.get("/health").json()["services"]["ends"]["crashes"] == 1
+    assert gateway.stop() == 0
+
+
+def test_a_process_that_dies_young_again_and_again_is_paused(start, edge):
+    gateway = start([edge])
+    began = time.monotonic()
+    for _ in range(4):
+        old = gateway.pid
+        os.kill(old, signal.SIGKILL)
+        await_restart(gateway, old)
+    # Nothing after the first death, then 0.1, 0.2 and 0.4 s.
+    assert 0.7 < time.monotonic() - began < 10
+    assert gateway.stop() == 0
+
+
 def test_a_plugin_that_crashes_too_often_is_left_out_until_it_is_reloaded(start, faulty, utilities):
     settings = {"fault": "crash", "in": "pool", "when": "armed"}
     gateway = start([utilities], files={"50-faulty.json": {"library": str(faulty), "settings": settings}},

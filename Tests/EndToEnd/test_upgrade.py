@@ -134,6 +134,15 @@ def test_a_plugin_that_the_new_process_cannot_load_keeps_the_old_one(upgradable,
     assert gateway.get("/v1/edge/text/1", gateway.fields()).status == 200
 
 
+def test_a_stop_does_not_wait_for_a_new_process_that_hangs(upgradable, edge):
+    gateway = upgradable([edge])
+    replace(gateway.binary, "#!/bin/sh\nexec sleep 100\n")
+    gateway.signal(signal.SIGUSR2)
+    gateway.log.find("info upgrading")
+    gateway.signal()
+    assert gateway.wait() == 0
+
+
 def test_two_upgrades_at_once_are_one(upgradable, edge):
     gateway = upgradable([edge], LIMIT_UPGRADE_SECONDS=2)
     replace(gateway.binary, "#!/bin/sh\nexec sleep 100\n")
