@@ -10,7 +10,9 @@ import Wire
 // Sendable: `descriptor` and the tables point at constants that live as long as the process.
 @safe
 package final class PluginAdministration: PluginCode, @unchecked Sendable {
-  let id = "admin"
+  /// No plugin can have it.
+  package static let name = "admin"
+  let id: String = PluginAdministration.name
   let version = Version.text
   let summary = "Shows and changes the plugins of the running gateway."
   let digest = ""

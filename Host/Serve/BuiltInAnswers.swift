@@ -45,7 +45,8 @@ extension HTTPConnection {
     let routes = server.currentRoutes().pluginRoutes
     var endpoints = BuiltIn.allCases.flatMap { $0.paths.map { "GET \($0)" } }
     endpoints += routes.map(\.name)
-    let features = Set(routes.map(\.instance.id)).sorted()
+    // The administration is the gateway's own, not a service of it.
+    let features = Set(routes.map(\.instance.id)).subtracting([PluginAdministration.name]).sorted()
     let data: JSON = [
       "service": "AIVillage Unified API Gateway",
       "version": .string(Version.text),
