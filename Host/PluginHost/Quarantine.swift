@@ -28,6 +28,7 @@ package final class Quarantine: Sendable {
   /// - Parameters:
   ///   - plugin: Its id.
   ///   - file: The name of its file without number and extension, by which an operator may ask for it.
+  /// - Returns: A sentence for the operator, or `nil`.
   package func refusal(of plugin: String, file: String) -> String? {
     state.withLock { state in
       guard let reason = state.reasons[plugin] else { return nil }

@@ -81,6 +81,11 @@ package final class Gateway {
     } catch {
       throw StartError(description: "\(error)")
     }
+    try loadPlugins()
+  }
+
+  /// Loads the plugins, and notices from here on what is put in their place.
+  private func loadPlugins() throws(StartError) {
     do {
       try registry.adopt(PluginAdministration(registry))
     } catch {

@@ -31,6 +31,7 @@ struct ServingProcess {
   ///   - listeners: Handed down.
   ///   - takesOver: Whether another process serves until this one does.
   ///   - leftOut: Why plugins are not to be loaded, by their ids.
+  /// - Returns: The process, which does not serve yet.
   /// - Throws: `SystemError`; nothing runs.
   static func start(
     _ path: String,
@@ -85,6 +86,7 @@ struct ServingProcess {
   /// The plugin's code that ended the process, `nil` when none did.
   ///
   /// - Parameter end: Its exit code, or minus the signal.
+  /// - Returns: Copied out of the marks.
   func culprit(_ end: CInt) -> CrashReport.Code? {
     guard let marks = unsafe try? SharedMarks.map(marks) else { return nil }
     defer { unsafe SharedMarks.unmap(marks) }
