@@ -57,11 +57,12 @@ enum PluginListCommand {
       zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }.dropLast()
         .joined(separator: "  ") + "  " + (row.last ?? "")
     }
-    // Below each plugin, indented: why it is not active, its crashes, and its routes.
+    // Below each plugin, indented: why it is not active, why it taints, its crashes, and its routes.
     for (index, plugin) in plugins.enumerated().reversed() {
       var details = plugin["routes"]?.asArray?.compactMap(\.asString) ?? []
       details.insert(contentsOf: plugin["crashes"].map(crashes) ?? [], at: 0)
       if let reason = plugin["reason"]?.asString, !reason.isEmpty { details.insert(reason, at: 0) }
+      if let taint = plugin["taint"]?.asString { details.insert("forced: \(taint)", at: 0) }
       lines.insert(contentsOf: details.map { "  \($0)" }, at: index + 2)
     }
     return lines.joined(separator: "\n")

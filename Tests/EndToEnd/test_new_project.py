@@ -7,7 +7,7 @@ import tarfile
 
 import pytest
 
-from conftest import BINARY, clean_environment, make_token, run_gateway
+from conftest import BINARY, clean_environment, eventually, make_token, run_gateway
 from process import Process
 from raw import bearer
 
@@ -55,7 +55,7 @@ def built(place):
         made = run_gateway("plugin", "new", "--lang", language, "--dir", place / name, name)
         assert made.returncode == 0, made.stderr
         assert "make test" in made.stdout
-        outputs[language] = make(place / name, "unit", "pack")
+        outputs[language] = make(place / name, "test", "pack")
     return {language: finished(process) for language, process in outputs.items()}
 
 
@@ -103,8 +103,20 @@ def test_a_panic_in_rust_costs_one_request_and_the_library_unloads(built, place,
     gateway.log.find(r"panicked at src/service\.rs:\d+:\d+: asked to")
     assert gateway.get("/v1/my_rust/Ada", fields).data["number"] == 1
     assert Process(gateway.pid).images("my_rust")
+    ended = gateway.run("plugin", "disable", "my_rust")
+    assert ended.returncode == 0 and "unloaded" in ended.stdout
+    assert not Process(gateway.pid).images("my_rust")
     assert gateway.stop() == 0
-    assert "stays mapped" not in gateway.run("check").stdout
+
+
+def test_a_running_gateway_takes_a_new_plugin_that_is_renamed_into_place(built, place, tmp_path, start):
+    files = unpacked(place / "my_c", tmp_path)
+    libraries = tmp_path / "libraries"
+    libraries.mkdir()
+    gateway = start(LIBRARY_DIR=libraries)
+    files["libmy_c.so"].rename(libraries / "libmy_c.so")
+    files["50-my_c.json"].rename(gateway.plugins / "50-my_c.json")
+    eventually(lambda: gateway.get("/v1/my_c", bearer(make_token())).status == 200)
 
 
 @pytest.mark.parametrize("language", ["c", "rust"])

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import shutil
 import stat
 import subprocess
@@ -207,6 +208,7 @@ def test_a_forced_load_taints_the_gateway_until_it_ends(start, signed, keys):
     assert is_tainted()
     listed = json.loads(gateway.run("plugin", "list", "--json").stdout)
     assert "is of another library" in listed[0]["taint"]
+    assert re.search(r"\n  forced: the signature \S+ is of another library", gateway.run("plugin", "list").stdout)
     # A good build, properly signed, does not make the process what it was.
     assert run_gateway("plugin", "sign", "--key", keys["ours"][0], path).returncode == 0
     gateway.write_plugin("10-good.json", {**content, "force_unsigned": False})
