@@ -41,14 +41,21 @@ enum PluginListCommand {
     }
   }
 
+  /// `none`, or the process that runs it.
+  private static func isolation(of plugin: JSON) -> String {
+    let isolation = plugin["isolation"]?.asString ?? "none"
+    guard let pid = plugin["pid"]?.asInteger else { return isolation }
+    return pid > 0 ? "\(isolation) \(pid)" : "\(isolation), down"
+  }
+
   private static func table(_ plugins: [JSON]) -> String {
     guard !plugins.isEmpty else { return "no plugins" }
-    var rows = [["NAME", "VERSION", "GENERATION", "STATE", "ROUTES"]]
+    var rows = [["NAME", "VERSION", "GENERATION", "STATE", "ROUTES", "ISOLATION"]]
     for plugin in plugins {
       rows.append([
         plugin["name"]?.asString ?? "", plugin["version"]?.asString ?? "",
         "\(plugin["generation"]?.asInteger ?? 0)", plugin["state"]?.asString ?? "",
-        "\(plugin["routes"]?.asArray?.count ?? 0)",
+        "\(plugin["routes"]?.asArray?.count ?? 0)", isolation(of: plugin),
       ])
     }
     let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
@@ -61,6 +68,9 @@ enum PluginListCommand {
     for (index, plugin) in plugins.enumerated().reversed() {
       var details = plugin["routes"]?.asArray?.compactMap(\.asString) ?? []
       details.insert(contentsOf: plugin["crashes"].map(crashes) ?? [], at: 0)
+      if let layers = plugin["sandbox"]?.asArray?.compactMap(\.asString), !layers.isEmpty {
+        details.insert("kept in by \(layers.joined(separator: ", "))", at: 0)
+      }
       if let reason = plugin["reason"]?.asString, !reason.isEmpty { details.insert(reason, at: 0) }
       if let taint = plugin["taint"]?.asString { details.insert("forced: \(taint)", at: 0) }
       lines.insert(contentsOf: details.map { "  \($0)" }, at: index + 2)

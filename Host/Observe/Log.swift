@@ -4,7 +4,8 @@ import Wire
 /// The host's log: one line an event, as text or JSON.
 package final class Log: Sendable {
   private let writer: LogWriter
-  private let level: LogLevel
+  /// Lines below are left out.
+  package let level: LogLevel
   private let format: Settings.LogFormat
 
   package init(writer: LogWriter, level: LogLevel, format: Settings.LogFormat) {

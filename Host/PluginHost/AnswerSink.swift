@@ -53,8 +53,8 @@ package protocol AnswerSink: AnyObject, Sendable {
   /// Ends a streamed answer.
   func finish(_ request: UInt64, owner: UInt64) -> gw_status
 
-  /// Gives an answer up.
-  func abort(_ request: UInt64, owner: UInt64) -> gw_status
+  /// Gives an answer up; `reason` goes to the log.
+  func abort(_ request: UInt64, owner: UInt64, reason: String) -> gw_status
 
   /// Calls `use` with the request id of a live request, for log lines about it, or with `nil` when it has ended.
   ///

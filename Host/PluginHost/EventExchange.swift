@@ -81,14 +81,23 @@ final class Subscription: Sendable {
   private let occupancy: Occupancy
   private let pool: WorkerPool
   private let callback: Callback<gw_event_fn>
+  private let behind: @Sendable () -> Int
   private let state = Mutex(State())
 
+  /// - Parameters:
+  ///   - topic: Of the events.
+  ///   - occupancy: Of the plugin.
+  ///   - pool: Delivers.
+  ///   - callback: The plugin's.
+  ///   - behind: Events that the callback was given and that the plugin has not taken yet.
   init(
     topic: String,
     occupancy: Occupancy,
     pool: WorkerPool,
-    callback: Callback<gw_event_fn>
+    callback: Callback<gw_event_fn>,
+    behind: @escaping @Sendable () -> Int = { 0 }
   ) {
+    self.behind = behind
     self.topic = topic
     self.occupancy = occupancy
     self.pool = pool
@@ -110,7 +119,7 @@ final class Subscription: Sendable {
     }
   }
 
-  var hasRoom: Bool { state.withLock { $0.queue.count < Self.capacity } }
+  var hasRoom: Bool { state.withLock { $0.queue.count } + behind() < Self.capacity }
 
   func append(_ event: Event) {
     let starts = state.withLock { state in

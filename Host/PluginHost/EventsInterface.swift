@@ -20,11 +20,17 @@ enum EventsInterface {
       subscribe: { context, topic, event, user in
         ContextTable.with(context, gone: GW_E_GONE) { instance in
           guard let topic = unsafe topic.text, Names.isDotted(topic) else { return GW_E_ARGUMENT }
+          let callback = unsafe Callback<gw_event_fn>(
+            event,
+            user: user,
+            site: instance.site("topic \(topic)")
+          )
           let subscription = unsafe Subscription(
             topic: topic,
             occupancy: instance.occupancy,
             pool: instance.host.pool,
-            callback: unsafe Callback(event, user: user, site: instance.site("topic \(topic)"))
+            callback: callback,
+            behind: { [library = instance.library] in unsafe library.eventsBehind(callback.user) }
           )
           return instance.declare { declared in
             guard declared.subscriptions.count < maxTopics else { return GW_E_LIMIT }

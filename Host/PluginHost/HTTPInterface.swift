@@ -25,7 +25,11 @@ enum HTTPInterface {
       },
       abort: { context, request in
         ContextTable.with(context, gone: GW_E_GONE) { instance in
-          instance.host.sink.abort(request.v, owner: context.v)
+          instance.host.sink.abort(
+            request.v,
+            owner: context.v,
+            reason: "it gave the answer up"
+          )
         }
       }
     )

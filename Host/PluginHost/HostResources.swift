@@ -11,6 +11,7 @@ final class HostResources: Sendable {
   let directory = ServiceDirectory()
   let claims: DeclarationClaims
   let metrics: MetricsRegistry
+  let isolation: IsolationMetrics
   let health: HealthBoard
   let retired: RetiredGenerations
   let log: Log
@@ -42,6 +43,7 @@ final class HostResources: Sendable {
     exchange = EventExchange(outlet: outlet)
     self.claims = claims
     self.metrics = metrics
+    isolation = IsolationMetrics(metrics)
     self.health = health
     retired = RetiredGenerations(
       budget: limits.retiredGenerations,

@@ -20,7 +20,15 @@ final class JobTable: Sendable {
   private let limit: Int
   private let state = Mutex(State())
 
-  init(limit: Int) { self.limit = limit }
+  private let changed: @Sendable (_ isStopping: Bool) -> Void
+
+  /// - Parameters:
+  ///   - limit: Jobs with a thread of their own at once.
+  ///   - changed: Hears that all jobs should end, or may begin again.
+  init(limit: Int, changed: @escaping @Sendable (_ isStopping: Bool) -> Void = { _ in }) {
+    self.limit = limit
+    self.changed = changed
+  }
 
   /// Makes a job that is about to run; `nil` when it wants a thread and there are too many.
   func begin(_ name: String, hasThread: Bool) -> gw_job? {
@@ -63,10 +71,16 @@ final class JobTable: Sendable {
   }
 
   /// Asks all jobs to end, and those that begin later too.
-  func stopAll() { state.withLock { $0.isStopping = true } }
+  func stopAll() {
+    state.withLock { $0.isStopping = true }
+    changed(true)
+  }
 
   /// Lets jobs begin again.
-  func resume() { state.withLock { $0.isStopping = false } }
+  func resume() {
+    state.withLock { $0.isStopping = false }
+    changed(false)
+  }
 
   var isStopping: Bool { state.withLock { $0.isStopping } }
 

@@ -48,7 +48,7 @@ package final class NoServer: AnswerSink, EventOutlet {
   }
 
   package func finish(_ request: UInt64, owner: UInt64) -> gw_status { GW_E_GONE }
-  package func abort(_ request: UInt64, owner: UInt64) -> gw_status { GW_E_GONE }
+  package func abort(_ request: UInt64, owner: UInt64, reason: String) -> gw_status { GW_E_GONE }
   package func withRequestID(of request: UInt64, _ use: @escaping @Sendable (String?) -> Void) {
     use(nil)
   }

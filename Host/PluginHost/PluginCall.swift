@@ -18,12 +18,37 @@ protocol RequestSource: Sendable {
   ) -> Result
 }
 
+/// The steps of one request at a plugin, wherever its code runs.
+protocol RequestSteps: AnyObject, Sendable {
+  /// Runs the first step.
+  ///
+  /// - Parameter pool: For what runs in this process.
+  /// - Returns: Whether there was room; when not, nothing will run.
+  func begin(on pool: WorkerPool) -> Bool
+
+  /// Runs `step` after the ones before it.
+  func add(_ step: PluginCall.Step, on pool: WorkerPool)
+
+  /// Calls the plugin's `cancel`, once, as soon as the contract allows it.
+  ///
+  /// - Parameters:
+  ///   - reason: Why no answer is wanted any more.
+  ///   - hasStarted: Whether a streamed answer has begun.
+  func cancel(_ reason: CancelReason, hasStarted: Bool)
+
+  /// Calls the plugin's `writable`.
+  func tellRoom()
+
+  /// The client has taken `count` bytes of a streamed answer.
+  func sent(_ count: Int)
+}
+
 /// One request at a plugin's worker route: its bytes, and the steps that are still to be run.
 ///
 /// The steps run one after another on the pool, never two at once, as the contract promises.
 // Sendable: everything but `steps` and the atomics is constant after `init`, `state` is touched by the
 // running step only, and read by the loop where an atomic of this class orders it (see `stateForLoop`).
-@safe final class PluginCall: @unchecked Sendable {
+@safe final class PluginCall: RequestSteps, @unchecked Sendable {
   /// What is still to be done, in order.
   enum Step: Sendable {
     case request
@@ -72,9 +97,6 @@ protocol RequestSource: Sendable {
 
   deinit { unsafe state.deallocate() }
 
-  /// Runs the first step on `pool`.
-  ///
-  /// - Returns: Whether the pool had room; when not, nothing will run.
   func begin(on pool: WorkerPool) -> Bool {
     steps.withLock {
       $0.waiting.append(.request)
@@ -83,7 +105,6 @@ protocol RequestSource: Sendable {
     return pool.submit { [self] in run(on: pool) }
   }
 
-  /// Runs `step` after the ones before it.
   func add(_ step: Step, on pool: WorkerPool) {
     let isIdle = steps.withLock { steps in
       steps.waiting.append(step)
@@ -102,7 +123,16 @@ protocol RequestSource: Sendable {
     return unsafe (state.pointee, true)
   }
 
-  /// Calls the plugin's `cancel`, now if its state is known, else as soon as `request` has returned.
+  func tellRoom() {
+    guard let writable = unsafe route.handler.writable else { return }
+    route.site.within(.writable) {
+      unsafe writable(route.user, stateForLoop(hasStarted: true).state, gw_request(v: handle))
+    }
+  }
+
+  /// Counted at the request's gate already.
+  func sent(_ count: Int) {}
+
   func cancel(_ reason: CancelReason, hasStarted: Bool) {
     // What still waits of the body is of no use any more, and each part may take its time.
     steps.withLock { steps in

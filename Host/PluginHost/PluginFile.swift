@@ -15,9 +15,10 @@ package struct PluginFile: Sendable, Equatable {
   /// Bytes of one file.
   package static let maxBytes = 1024 * 1024
   private static let keys = [
-    "library", "enabled", "settings", "limits", "signed_by", "force_unsigned",
+    "library", "enabled", "settings", "limits", "signed_by", "force_unsigned", "isolation",
+    "grants",
   ]
-  private static let limitKeys = ["in_flight", "body_bytes", "timeout_seconds"]
+  private static let limitKeys = ["in_flight", "body_bytes", "timeout_seconds", "memory_bytes"]
 
   /// The path as it was given.
   package let path: String
@@ -29,6 +30,12 @@ package struct PluginFile: Sendable, Equatable {
   package private(set) var ceilings = Ceilings()
   /// Who may have signed the library.
   package private(set) var signers = Signers()
+  /// Whether the plugin runs in a process of its own.
+  package var isIsolated = false
+  /// What it may do there.
+  package private(set) var grants = Grants()
+  /// Bytes of private memory it may take there; 0: no limit.
+  package private(set) var memoryBytes: UInt64 = 0
 
   /// The file's name without its directory.
   package var name: String { Self.lastPart(of: path) }
@@ -66,6 +73,9 @@ package struct PluginFile: Sendable, Equatable {
         example: "\"library\": \"utilities\""
       )
       throw fault(missing, document.root.position)
+    }
+    guard isIsolated || (memoryBytes == 0 && grants == Grants()) else {
+      throw fault(.onlyIsolated, document.root["grants"]?.position ?? document.root.position)
     }
   }
 
@@ -156,7 +166,25 @@ package struct PluginFile: Sendable, Equatable {
         throw wrongType("force_unsigned", "true or false", node)
       }
       signers.isForced = flag
+    case "isolation":
+      switch node.json.asString {
+      case "process": isIsolated = true
+      case "none": isIsolated = false
+      default: throw wrongType("isolation", #""process" or "none""#, node)
+      }
+    case "grants": try takeGrants(node)
     default: throw unknown(member, among: Self.keys)
+    }
+  }
+
+  private mutating func takeGrants(_ node: SettingsDocument.Node) throws(PluginFileError) {
+    guard let words = node.json.asArray, words.count <= LoadOrder.maxPaths else {
+      throw wrongType("grants", "a list of at most \(LoadOrder.maxPaths) texts", node)
+    }
+    for word in words {
+      guard let text = word.asString, grants.add(text) else {
+        throw fault(.unknownGrant(word.asString ?? word.text), node.position)
+      }
     }
   }
 
@@ -164,6 +192,7 @@ package struct PluginFile: Sendable, Equatable {
     switch member.name {
     case "in_flight": ceilings.inFlight = Int(try number(member, 1...1_000_000))
     case "body_bytes": ceilings.bodyBytes = UInt64(try number(member, 0...(1 << 50)))
+    case "memory_bytes": memoryBytes = UInt64(try number(member, (16 << 20)...(1 << 50)))
     case "timeout_seconds": ceilings.timeout = .seconds(try number(member, 1...86_400))
     default: throw unknown(member, among: Self.limitKeys)
     }

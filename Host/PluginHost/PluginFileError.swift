@@ -14,6 +14,9 @@ package struct PluginFileError: Error, Equatable {
     case missingKey(String, example: String)
     case emptyLibrary
     case libraryNotFound(String, looked: [String])
+    case unknownGrant(String)
+    /// Grants or a limit of memory without a process that could be held to them.
+    case onlyIsolated
     /// What the library or the plugin in it refused.
     case load(String)
   }
@@ -54,6 +57,10 @@ package struct PluginFileError: Error, Equatable {
       "library \"\(name)\" was not found; looked for \(looked.joined(separator: ", ")); build it, or "
         + (name.contains("/")
           ? "write its path from this file or from /" : "set LIBRARY_DIR to where it is")
+    case .unknownGrant(let word):
+      "there is no grant \"\(word)\"; there are network, spawn, read:/path and write:/path"
+    case .onlyIsolated:
+      "\"grants\" and \"memory_bytes\" bind a process of the plugin's own; add \"isolation\": \"process\", or take them out"
     case .load(let reason): reason
     }
   }

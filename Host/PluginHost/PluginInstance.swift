@@ -72,7 +72,9 @@ package final class PluginInstance: @unchecked Sendable {
     self.library = library
     self.host = host
     self.ceilings = ceilings
-    jobs = JobTable(limit: host.limits.jobsPerPlugin)
+    jobs = JobTable(limit: host.limits.jobsPerPlugin) { [weak library] isStopping in
+      library?.jobsShouldStop(isStopping)
+    }
     let path = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: directory.utf8.count)
     _ = unsafe path.initialize(from: directory.utf8)
     unsafe self.directory = UnsafeBufferPointer(path)

@@ -77,6 +77,11 @@ final class PluginLoader: Sendable {
       let source = source(of: staged.file) ?? staged.source
       library = try signatures.pass(staged.file, source: source, digest: staged.copy.digest) {
         () throws(PluginFileError) in
+        if staged.file.isIsolated {
+          do throws(IsolatedCode.Refusal) {
+            return try IsolatedCode(staged.file, copy: staged.copy, stage: stage, host: host)
+          } catch { throw fault(staged.file, error.description) }
+        }
         do throws(PluginLibrary.Refusal) {
           return try PluginLibrary(copy: staged.copy, stage: stage)
         } catch { throw fault(staged.file, error.description) }
@@ -135,7 +140,7 @@ final class PluginLoader: Sendable {
     if case .hangs = error {
       _ = instance.endWithoutAsking(by: MonotonicClock.now)
       instance.log(.error, "the plugin hangs; its code stays mapped", [("error", "\(error)")])
-      host.retired.add(instance, reason: "\(error)")
+      retire(instance, reason: "\(error)")
       return
     }
     let grace = MonotonicClock.now + 2_000_000_000
@@ -147,7 +152,7 @@ final class PluginLoader: Sendable {
         "the failed plugin still runs; its code stays mapped",
         [("reason", reason)]
       )
-      host.retired.add(instance, reason: reason)
+      retire(instance, reason: reason)
       return
     }
     if case .retired(let reason) = instance.library.close(obstacle: instance.destroy()) {
@@ -191,8 +196,7 @@ final class PluginLoader: Sendable {
       instance.withdraw()
       let reason = "still waiting for \(waits.joined(separator: ", "))"
       instance.log(.warning, "the plugin did not stop in time", [("reason", reason)])
-      host.retired.add(instance, reason: reason)
-      return (.retired, reason)
+      return retire(instance, reason: reason)
     }
     switch instance.library.close(obstacle: instance.destroy()) {
     case .unloaded: return (.unloaded, "")
@@ -200,6 +204,20 @@ final class PluginLoader: Sendable {
       host.retired.add(instance, reason: reason)
       return (.retired, reason)
     }
+  }
+
+  /// Leaves code mapped that still runs; a process of its own is ended instead, with whatever it still does.
+  @discardableResult
+  private func retire(
+    _ instance: PluginInstance,
+    reason: String
+  ) -> (state: PluginReport.State, reason: String) {
+    if instance.library.isolation != nil {
+      _ = instance.library.close(obstacle: reason)
+      return (.unloaded, reason)
+    }
+    host.retired.add(instance, reason: reason)
+    return (.retired, reason)
   }
 
   func fault(_ file: PluginFile, _ reason: String) -> PluginFileError {

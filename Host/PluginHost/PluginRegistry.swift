@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Synchronization
 package import Wire
@@ -301,6 +302,8 @@ package final class PluginRegistry: Sendable {
 extension PluginRegistry.Entry {
   /// The entry for operators.
   var json: JSON {
+    var report = report
+    report.isolation = instance?.library.isolation
     var members = report.members
     if let instance {
       members.append(

@@ -19,12 +19,15 @@ package struct PluginReport: Sendable, Equatable {
   package var routes: [String] = []
   /// Why its signature would not have let it load, had its file not forced that; empty otherwise.
   package var taint = ""
+  /// Where its code runs; `nil` in the gateway's own process.
+  package var isolation: IsolationFacts?
   /// How long probe, load, create and activate took together.
   package var loadTime: Duration = .zero
 
   /// The report as members of a JSON object.
   package var members: [JSON.Member] {
     let taint = taint.isEmpty ? [] : [JSON.Member(name: "taint", value: .string(taint))]
+    let isolated = isolation?.members ?? [JSON.Member(name: "isolation", value: .string("none"))]
     return [
       JSON.Member(name: "name", value: .string(name)),
       JSON.Member(name: "version", value: .string(version)),
@@ -34,7 +37,7 @@ package struct PluginReport: Sendable, Equatable {
       JSON.Member(name: "reason", value: .string(reason)),
       JSON.Member(name: "file", value: .string(file)),
       JSON.Member(name: "routes", value: .array(routes.map { .string($0) })),
-    ] + taint
+    ] + isolated + taint
   }
 
   /// What is known of an instance that is made.

@@ -165,13 +165,13 @@ package final class AnswerDesk: AnswerSink {
     return claimed
   }
 
-  package func abort(_ request: UInt64, owner: UInt64) -> gw_status {
+  package func abort(_ request: UInt64, owner: UInt64, reason: String) -> gw_status {
     guard let end = end(of: request) else { return GW_E_GONE }
     var claimed = end.gates.claim(request, owner: owner, from: .streaming, to: .answered)
     if claimed == GW_E_STATE {
       claimed = end.gates.claim(request, owner: owner, from: .open, to: .answered)
     }
-    if claimed == GW_OK { end.post { $0.abortStream(request) } }
+    if claimed == GW_OK { end.post { $0.abortStream(request, reason: reason) } }
     return claimed
   }
 

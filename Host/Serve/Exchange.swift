@@ -39,7 +39,7 @@ import Wire
   var answeredBy: PluginInstance?
   /// What the plugin knows the request by; 0 when there is no gate.
   var handle: UInt64 = 0
-  var call: PluginCall?
+  var call: (any RequestSteps)?
   /// The plugin's own state of an inline request.
   var inlineState: UnsafeMutableRawPointer?
   var connection: HTTPConnection?

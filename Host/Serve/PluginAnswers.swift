@@ -89,9 +89,9 @@ extension Server {
     connection.resume()
   }
 
-  func abortStream(_ handle: UInt64) {
+  func abortStream(_ handle: UInt64, reason: String) {
     guard let exchange = exchange(handle), let connection = exchange.connection else { return }
-    connection.failPlugin(exchange, reason: "it gave the answer up")
+    connection.failPlugin(exchange, reason: reason)
     connection.resume()
   }
 

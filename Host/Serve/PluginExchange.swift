@@ -133,8 +133,7 @@ extension HTTPConnection {
   private func beginCall(_ route: PluginRoute, _ exchange: Exchange, _ image: RequestImage) {
     let end = server.end
     let handle = exchange.handle
-    let call = PluginCall(route: route, handle: handle, image: image) {
-      report in
+    let call = route.instance.library.steps(route, handle: handle, image: image) { report in
       end.post { server in server.reported(report, handle: handle) }
     }
     exchange.call = call
@@ -278,21 +277,17 @@ extension HTTPConnection {
     let taken = exchange.unsent - queued
     exchange.unsent = queued
     guard taken > 0 else { return }
+    exchange.call?.sent(taken)
     let mark = server.limits.streamBytes
     if server.end.gates.release(taken, of: exchange.handle, mark: mark) { tellWritable(exchange) }
   }
 
   /// Tells the plugin that its stream has room.
   func tellWritable(_ exchange: Exchange) {
+    if let call = exchange.call { return call.tellRoom() }
     guard let route = exchange.route, let writable = unsafe route.handler.writable else { return }
-    let state =
-      if let call = exchange.call {
-        unsafe call.stateForLoop(hasStarted: true).state
-      } else {
-        unsafe exchange.inlineState
-      }
     route.site.within(.writable) {
-      unsafe writable(route.user, state, gw_request(v: exchange.handle))
+      unsafe writable(route.user, exchange.inlineState, gw_request(v: exchange.handle))
     }
   }
 

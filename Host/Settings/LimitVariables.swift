@@ -150,6 +150,12 @@ enum LimitVariables {
       0...1_000_000,
       "Overruns of one inline route within a minute after which it runs on the pool. 0 is off."
     ),
+    .limit(
+      "LIMIT_PROCESS_SILENCE_SECONDS",
+      \.processSilence,
+      milliseconds: 500...600_000,
+      "Silence of an isolated plugin's process after which it is ended and begun again."
+    ),
   ]
 
   private static let sockets: [SettingsVariable] = [

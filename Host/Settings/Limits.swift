@@ -107,6 +107,11 @@ package struct Limits: Sendable, Equatable {
   /// Default 10. 0 leaves it on the loop.
   package var inlineOverruns = 10
 
+  /// How long the loop of an isolated plugin's process may be silent before the process is ended and begun again.
+  ///
+  /// Default 10 s.
+  package var processSilence: Duration = .seconds(10)
+
   /// Bytes of a bearer token or API key.
   ///
   /// Default 4 KiB. A longer one is refused with 401 without being looked at.

@@ -28,12 +28,26 @@ class Process:
         return len(os.listdir(self.directory / "fd"))
 
     def images(self, label):
-        """The private copies of a plugin's library that are mapped."""
+        """The private copies of a plugin's library that are mapped, by the process or those it has started."""
         found = set()
-        for line in (self.directory / "maps").read_text().splitlines():
-            if match := re.search(rf"/generations/({re.escape(label)}-\S+\.so)", line):
-                found.add(match[1])
+        for directory in [self.directory, *self.children()]:
+            try:
+                lines = (directory / "maps").read_text().splitlines()
+            except OSError:
+                continue  # has ended meanwhile
+            for line in lines:
+                if match := re.search(rf"/generations/({re.escape(label)}-\S+\.so)", line):
+                    found.add(match[1])
         return found
+
+    def children(self):
+        """The directories of the processes that this one has started."""
+        for task in (self.directory / "task").iterdir():
+            try:
+                for pid in (task / "children").read_text().split():
+                    yield Path("/proc") / pid
+            except OSError:
+                continue  # the thread has ended meanwhile
 
     def _status(self, name):
         return int(re.search(rf"^{name}:\s+(\d+)", (self.directory / "status").read_text(), re.M)[1])

@@ -115,7 +115,7 @@ final class FakeServer: AnswerSink, EventOutlet {
   }
 
   func finish(_ request: UInt64, owner: UInt64) -> gw_status { GW_E_GONE }
-  func abort(_ request: UInt64, owner: UInt64) -> gw_status {
+  func abort(_ request: UInt64, owner: UInt64, reason: String) -> gw_status {
     take(request, owner, Answer(kind: "abort"))
   }
   func withRequestID(of request: UInt64, _ use: @escaping @Sendable (String?) -> Void) { use(nil) }

@@ -59,7 +59,7 @@ struct PluginFileTests {
     ),
     (
       #"{"colour": 1}"#,
-      "plugins.d/10-x.json:1:2: error: unknown key \"colour\"; allowed here: library, enabled, settings, limits, signed_by, force_unsigned"
+      "plugins.d/10-x.json:1:2: error: unknown key \"colour\"; allowed here: library, enabled, settings, limits, signed_by, force_unsigned, isolation, grants"
     ),
     (
       #"{"enabled": "yes"}"#,

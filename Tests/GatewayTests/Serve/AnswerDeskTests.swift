@@ -92,7 +92,7 @@ struct AnswerDeskTests {
     // Whatever comes after the answer comes too late.
     let handle = answerer.handle.load(ordering: .relaxed)
     #expect(bench.desk.finish(handle, owner: routes.instance.context) == GW_E_GONE)
-    #expect(bench.desk.abort(handle, owner: routes.instance.context) == GW_E_GONE)
+    #expect(bench.desk.abort(handle, owner: routes.instance.context, reason: "x") == GW_E_GONE)
     #expect(Self.requestID(handle, bench.desk) == "")
     try routes.end()
     return answer
@@ -192,7 +192,7 @@ struct AnswerDeskTests {
     for handle in [0, 5, 1 << 56, 2 << 56, .max] as [UInt64] {
       #expect(releases.lend("x") { bench.desk.write(handle, owner: 1, bytes: $0) } == GW_E_GONE)
       #expect(bench.desk.finish(handle, owner: 1) == GW_E_GONE)
-      #expect(bench.desk.abort(handle, owner: 1) == GW_E_GONE)
+      #expect(bench.desk.abort(handle, owner: 1, reason: "x") == GW_E_GONE)
       #expect((Self.requestID(handle, bench.desk) ?? "").isEmpty)
     }
     #expect(releases.counts == [1, 1, 1, 1, 1])

@@ -1,0 +1,118 @@
+// Tries what a service should not be able to do, each at a route of its own, and answers with the error number: 0 is done.
+#define _GNU_SOURCE
+#include "fixture.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+static char directory[512];
+
+static gw_status number(const gw_request_v1 *request, long value) {
+  char data[32];
+  int count = snprintf(data, sizeof data, "%ld", value);
+  return TABLE(gw_http_v1, GW_HTTP_1)
+      ->reply(CTX, request->handle, 200, TEXT("done"), (gw_bytes){(uint8_t *)data, (size_t)count}, NULL, 0);
+}
+static int opened(const char *path, int flags) {
+  int fd = open(path, flags, 0600);
+  if (fd < 0) return errno;
+  close(fd);
+  return 0;
+}
+// The query of a request as text.
+static const char *query(const gw_request_v1 *request) {
+  static _Thread_local char text[1024];
+  size_t count = request->query.count < sizeof text - 1 ? request->query.count : sizeof text - 1;
+  memcpy(text, request->query.start, count);
+  text[count] = 0;
+  return text;
+}
+static gw_status reads(void *user, const gw_request_v1 *request, void **state) {
+  (void)user, (void)state;
+  return number(request, opened(query(request), O_RDONLY));
+}
+static gw_status writes(void *user, const gw_request_v1 *request, void **state) {
+  (void)user, (void)state;
+  return number(request, opened(query(request), O_WRONLY | O_CREAT));
+}
+static gw_status own(void *user, const gw_request_v1 *request, void **state) {
+  char path[600];
+  (void)user, (void)state;
+  snprintf(path, sizeof path, "%s/own", directory);
+  return number(request, opened(path, O_WRONLY | O_CREAT));
+}
+static gw_status connects(void *user, const gw_request_v1 *request, void **state) {
+  int fd = socket(strcmp(query(request), "unix") ? AF_INET : AF_UNIX, SOCK_STREAM, 0), code = errno;
+  (void)user, (void)state;
+  if (fd >= 0) close(fd);
+  return number(request, fd < 0 ? code : 0);
+}
+static gw_status spawns(void *user, const gw_request_v1 *request, void **state) {
+  int status = 0;
+  (void)user, (void)state;
+  pid_t child = vfork();
+  if (child == 0) {
+    execl("/bin/true", "true", (char *)NULL);
+    _exit(errno);
+  }
+  waitpid(child, &status, 0);
+  return number(request, WEXITSTATUS(status));
+}
+static gw_status signals(void *user, const gw_request_v1 *request, void **state) {
+  (void)user, (void)state;
+  return number(request, kill(getppid(), 0) < 0 ? errno : 0);
+}
+static gw_status traces(void *user, const gw_request_v1 *request, void **state) {
+  (void)user, (void)state;
+  return number(request, ptrace(PTRACE_ATTACH, getppid(), NULL, NULL) < 0 ? errno : 0);
+}
+static gw_status mounts(void *user, const gw_request_v1 *request, void **state) {
+  (void)user, (void)state;
+  return number(request, mount("none", "/mnt", "tmpfs", 0, NULL) < 0 ? errno : 0);
+}
+static gw_status core(void *user, const gw_request_v1 *request, void **state) {
+  struct rlimit limit;
+  (void)user, (void)state;
+  getrlimit(RLIMIT_CORE, &limit);
+  return number(request, (long)limit.rlim_max);
+}
+// Takes as many MiB as the query says; 12 (ENOMEM) when they are not to be had.
+static gw_status takes(void *user, const gw_request_v1 *request, void **state) {
+  size_t count = strtoul(query(request), NULL, 10) << 20;
+  (void)user, (void)state;
+  volatile char *bytes = malloc(count);
+  if (!bytes) return number(request, ENOMEM);
+  for (size_t i = 0; i < count; i += 4096) bytes[i] = 1;
+  free((void *)bytes);
+  return number(request, 0);
+}
+
+static gw_status create(const gw_host_v1 *given, gw_bytes settings, void **self) {
+  static const struct { const char *path; gw_http_handler_v1 handler; } routes[] = {
+      {"/v1/prober/reads", {.request = reads}},     {"/v1/prober/writes", {.request = writes}},
+      {"/v1/prober/own", {.request = own}},         {"/v1/prober/connects", {.request = connects}},
+      {"/v1/prober/spawns", {.request = spawns}},   {"/v1/prober/signals", {.request = signals}},
+      {"/v1/prober/traces", {.request = traces}},   {"/v1/prober/mounts", {.request = mounts}},
+      {"/v1/prober/core", {.request = core}},       {"/v1/prober/takes", {.request = takes}}};
+  char more[600];
+  host = given;
+  (void)settings;
+  *self = NULL;
+  gw_bytes path = TABLE(gw_core_v1, GW_CORE_1)->data_directory(CTX);
+  snprintf(directory, sizeof directory, "%.*s", (int)path.count, (const char *)path.start);
+  for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
+    if (add_route("GET", routes[i].path, GW_ROUTE_PUBLIC, &routes[i].handler) < 0) return GW_E_INTERNAL;
+  // Another plugin than at first, once the file "more" is there.
+  snprintf(more, sizeof more, "%s/more", directory);
+  return access(more, F_OK) ? GW_OK : add_route("GET", "/v1/prober/more", GW_ROUTE_PUBLIC, &routes[0].handler);
+}
+PLUGIN("prober", create)
