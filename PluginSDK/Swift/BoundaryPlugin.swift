@@ -205,8 +205,39 @@ private func interface(
   _ id: UnsafePointer<CChar>
 ) -> UnsafeRawPointer? {
   guard let instance = unsafe Instance.from(this) else { return nil }
-  guard unsafe String(cString: id) == GW_PLUGIN_STATE_1 else { return nil }
-  return unsafe UnsafeRawPointer(Library.all.withLock { unsafe $0[instance.slot].stateTable })
+  switch unsafe String(cString: id) {
+  case GW_PLUGIN_STATE_1:
+    return unsafe UnsafeRawPointer(Library.all.withLock { unsafe $0[instance.slot].stateTable })
+  case GW_PLUGIN_JOBS_1 where instance.plugin is any JobMoving: return unsafe UnsafeRawPointer(jobs)
+  case GW_PLUGIN_SELFTEST_1 where instance.plugin is any SelfTesting:
+    return unsafe UnsafeRawPointer(selfTests)
+  default: return nil
+  }
+}
+
+// Unchecked: constant after they are made, and valid while the library is mapped.
+private nonisolated(unsafe) let jobs = {
+  let table = UnsafeMutablePointer<gw_plugin_jobs_v1>.allocate(capacity: 1)
+  unsafe table.initialize(to: gw_plugin_jobs_v1(resume: resume))
+  return unsafe UnsafePointer(table)
+}()
+
+private nonisolated(unsafe) let selfTests = {
+  let table = UnsafeMutablePointer<gw_plugin_selftest_v1>.allocate(capacity: 1)
+  unsafe table.initialize(to: gw_plugin_selftest_v1(run: selfTest))
+  return unsafe UnsafePointer(table)
+}()
+
+private func resume(_ this: UnsafeMutableRawPointer?) {
+  guard let instance = unsafe Instance.from(this) else { return }
+  (instance.plugin as? any JobMoving)?.resumeJobs()
+}
+
+private func selfTest(_ this: UnsafeMutableRawPointer?) -> gw_status {
+  guard let instance = unsafe Instance.from(this),
+    let plugin = instance.plugin as? any SelfTesting
+  else { return GW_E_ARGUMENT }
+  return instance.attempt { try plugin.selfTest() }
 }
 
 private func activate(_ this: UnsafeMutableRawPointer?) -> gw_status {

@@ -137,6 +137,22 @@ struct BoundaryPluginTests {
     #expect(taken == "earlier")
   }
 
+  @Test func `starts its jobs again, and says that it is not fit`() throws {
+    let resumed = Lives()
+    var parts = TestPlugin.Parts()
+    parts.resume = { resumed.begin() }
+    parts.selfTest = { throw PluginFailure("The model is missing.") }
+    let loaded = try Loaded(parts)
+    let jobs = try #require(loaded.plugin.interface(loaded.this, GW_PLUGIN_JOBS_1))
+      .assumingMemoryBound(to: gw_plugin_jobs_v1.self).pointee
+    jobs.resume(loaded.this)
+    #expect(resumed.began == 1)
+    let tests = try #require(loaded.plugin.interface(loaded.this, GW_PLUGIN_SELFTEST_1))
+      .assumingMemoryBound(to: gw_plugin_selftest_v1.self).pointee
+    #expect(tests.run(loaded.this) == GW_E_INTERNAL)
+    #expect(loaded.host.sentence == "The model is missing.")
+  }
+
   @Test func `knows its directory, generation and clock`() throws {
     var parts = TestPlugin.Parts()
     parts.start = { host in

@@ -4,13 +4,15 @@ import Synchronization
 import Testing
 
 /// A plugin whose parts a test gives, found by the setting `test`.
-final class TestPlugin: StateKeeping {
+final class TestPlugin: StateKeeping, JobMoving, SelfTesting {
   struct Parts: Sendable {
     var settings = ""
     var start: @Sendable (Host) throws -> Void = { _ in }
     var routes: @Sendable (Host) -> [Route] = { _ in [] }
     var checks: [HealthCheck] = []
     var activate: @Sendable () throws -> Void = {}
+    var resume: @Sendable () -> Void = {}
+    var selfTest: @Sendable () throws -> Void = {}
     var lives = Lives()
   }
 
@@ -42,6 +44,8 @@ final class TestPlugin: StateKeeping {
   var routes: [Route] { parts.routes(host) }
   var checks: [HealthCheck] { parts.checks }
   func activate() throws { try parts.activate() }
+  func resumeJobs() { parts.resume() }
+  func selfTest() throws { try parts.selfTest() }
   func snapshot() throws -> [UInt8] { restored.withLock { $0 } }
   func restore(_ state: [UInt8], schema: Int) throws { restored.withLock { $0 = state } }
 
