@@ -1,7 +1,8 @@
 /* gateway_plugin.h: the contract between the AIVillage gateway and one service plugin. Version 1.0.
  *
  * TRUST. A plugin runs inside the gateway's process with all of its rights. What the host checks here stops
- * mistakes, not attackers: load only libraries you would run as the gateway's own user.
+ * mistakes, not attackers: load only libraries you would run as the gateway's own user. An operator may have the same
+ * file run in a process of its own ("isolation": "process"): this contract is the same there.
  *
  * RULES
  *  R1  A struct name is frozen for ever: it never grows, shrinks or changes the type of a member. A new layout is
