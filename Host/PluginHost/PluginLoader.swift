@@ -90,11 +90,16 @@ final class PluginLoader: Sendable {
       stage.remove(staged.copy)
       throw error
     }
-    if let reason = host.quarantine.refusal(of: library.id, file: staged.file.label) {
-      _ = library.close(obstacle: nil)
-      throw fault(staged.file, reason)
-    }
-    return library
+    // In a process of its own it cannot crash the gateway.
+    guard !staged.file.isIsolated,
+      let reason = host.quarantine.refusal(of: library.id, file: staged.file.label)
+    else { return library }
+    _ = library.close(obstacle: nil)  // the copy is gone with it
+    guard host.quarantine.isolates else { throw fault(staged.file, reason) }
+    host.log.write(.warning, "a plugin is isolated", [("plugin", library.id), ("reason", reason)])
+    var file = staged.file
+    file.isIsolated = true
+    return try open(try copy(file, library: staged.source))
   }
 
   /// Makes a generation: everything up to its create, and what it declares is its own from then on.

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// The plugins that have crashed the gateway too often to be loaded without being asked for.
+/// The plugins that have crashed the gateway too often to run in its process without being asked for.
 package final class Quarantine: Sendable {
   private struct State {
     /// Why each is left out, by its id.
@@ -9,21 +9,26 @@ package final class Quarantine: Sendable {
     var files: [String: String] = [:]
   }
 
+  /// Whether they run in a process of their own, instead of not at all.
+  let isolates: Bool
   private let state: Mutex<State>
   private let lifted: @Sendable (String) -> Void
 
   /// - Parameters:
-  ///   - reasons: Why each is left out, by plugin id.
+  ///   - reasons: Why each is in it, by plugin id.
+  ///   - isolates: Whether they run in a process of their own, instead of not at all.
   ///   - lifted: Hears of each plugin that an operator has asked for.
   package init(
     _ reasons: [String: String] = [:],
+    isolates: Bool = false,
     lifted: @escaping @Sendable (String) -> Void = { _ in }
   ) {
+    self.isolates = isolates
     state = Mutex(State(reasons: reasons))
     self.lifted = lifted
   }
 
-  /// Why a plugin is not to be loaded; `nil` when it may be.
+  /// Why a plugin is not to run in the gateway's process; `nil` when it may.
   ///
   /// - Parameters:
   ///   - plugin: Its id.

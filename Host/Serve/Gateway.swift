@@ -72,7 +72,7 @@ package final class Gateway {
         health: core.health,
         reserved: BuiltIn.reserved,
         probe: settings.probePlugins ? PluginProbe() : nil,
-        quarantine: Self.quarantine(link),
+        quarantine: Self.quarantine(link, settings.crashPolicy),
         routeHost: RouteSwitch(core: core, ends: ends)
       )
       if link?.order.takesOver != true { try openControl() }
@@ -131,9 +131,14 @@ package final class Gateway {
     return .object(members)
   }
 
-  private static func quarantine(_ link: SupervisorLink?) -> Quarantine {
+  private static func quarantine(
+    _ link: SupervisorLink?,
+    _ policy: Settings.CrashPolicy
+  ) -> Quarantine {
     guard let order = link?.order else { return Quarantine() }
-    return Quarantine(order.leftOut) { SupervisorLink.forgive($0, on: order.channel) }
+    return Quarantine(order.leftOut, isolates: policy == .isolate) { plugin in
+      SupervisorLink.forgive(plugin, on: order.channel)
+    }
   }
 
   /// Serves until a signal has stopped it and everything has ended.

@@ -205,7 +205,7 @@ enum LimitVariables {
       "LIMIT_CRASHES_COUNT",
       \.crashes,
       1...1000,
-      "Crashes of one plugin after which the gateway starts without it."
+      "Crashes of one plugin in the gateway's process after which `CRASH_POLICY` applies."
     ),
     .limit(
       "LIMIT_CRASH_WINDOW_SECONDS",

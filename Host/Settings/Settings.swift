@@ -11,6 +11,12 @@ package struct Settings: Sendable {
     }
   }
 
+  /// What becomes of a plugin that has crashed the gateway too often.
+  package enum CrashPolicy: String, Sendable {
+    case isolate
+    case leaveOut = "leave_out"
+  }
+
   package enum LogFormat: String, Sendable { case text, json }
 
   package var host = "0.0.0.0"
@@ -28,6 +34,7 @@ package struct Settings: Sendable {
   package var accessLog = true
   /// Whether requests are served in a child process that is started again when it dies.
   package var supervise = true
+  package var crashPolicy = CrashPolicy.isolate
   /// Event-loop threads.
   package var workers = 1
   package var apiKeys: [APIKey] = []

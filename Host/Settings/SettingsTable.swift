@@ -57,6 +57,17 @@ package enum SettingsTable {
       settings.supervise = try SettingsValue.flag(value)
     },
     SettingsVariable(
+      "CRASH_POLICY",
+      default: "isolate",
+      "What becomes of a plugin that crashes the gateway `LIMIT_CRASHES_COUNT` times: `isolate` runs it in a process "
+        + "of its own, `leave_out` does not load it."
+    ) { value, settings throws(SettingsVariable.Refusal) in
+      settings.crashPolicy = try SettingsValue.word(
+        value,
+        [Settings.CrashPolicy.isolate, .leaveOut].map { ($0.rawValue, $0) }
+      )
+    },
+    SettingsVariable(
       "CORS_ORIGINS",
       default: "(none)",
       "Origins whose pages may read answers: `https://app.example,http://localhost:3000`. "

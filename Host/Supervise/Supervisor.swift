@@ -324,11 +324,12 @@ package final class Supervisor {
     let count = journal.count(of: plugin, since: start)
     guard count >= settings.limits.crashes, leftOut[plugin] == nil else { return }
     let place = code.map { $0.label.isEmpty ? $0.step : "\($0.step) of \($0.label)" } ?? ""
+    let fate = settings.crashPolicy == .isolate ? "isolated" : "left out"
     leftOut[plugin] =
-      "it is left out, having crashed the gateway \(count) times within "
+      "it is \(fate), having crashed the gateway \(count) times within "
       + "\(SettingsValue.secondsText(window)) s, last in \(place) (\(report.end)); "
       + "replace it, then: gateway plugin reload \(plugin)"
-    log.write(.error, "a plugin is left out", [("plugin", plugin), ("crashes", "\(count)")])
+    log.write(.error, "a plugin is to be \(fate)", [("plugin", plugin), ("crashes", "\(count)")])
   }
 
   private func isServingAgain() {

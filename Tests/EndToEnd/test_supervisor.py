@@ -141,13 +141,13 @@ def test_a_process_that_dies_young_again_and_again_is_paused(start, edge):
 def test_a_plugin_that_crashes_too_often_is_left_out_until_it_is_reloaded(start, faulty, utilities):
     settings = {"fault": "crash", "in": "pool", "when": "armed"}
     gateway = start([utilities], files={"50-faulty.json": {"library": str(faulty), "settings": settings}},
-                    LIMIT_CRASHES_COUNT=2)
+                    LIMIT_CRASHES_COUNT=2, CRASH_POLICY="leave_out")
     arm(gateway)
     for _ in range(2):
         old = gateway.pid
         provoke(gateway, "GET", "/v1/faulty/pool")
         await_restart(gateway, old)
-    gateway.log.find("error a plugin is left out plugin=faulty crashes=2")
+    gateway.log.find("error a plugin is to be left out plugin=faulty crashes=2")
     assert gateway.get("/v1/faulty").status == 404
     assert gateway.get("/health").json()["services"]["faulty"]["status"] == "error"
     assert listed(gateway, "utilities")["state"] == "active"
@@ -163,6 +163,24 @@ def test_a_plugin_that_crashes_too_often_is_left_out_until_it_is_reloaded(start,
     assert gateway.get("/v1/faulty/pool").status == 200
 
 
+def test_a_plugin_that_crashes_too_often_runs_in_a_process_of_its_own(start, faulty):
+    gateway = start_faulty(start, faulty, "pool", LIMIT_CRASHES_COUNT=2)
+    arm(gateway)
+    for _ in range(2):
+        old = gateway.pid
+        provoke(gateway, "GET", "/v1/faulty/pool")
+        await_restart(gateway, old)
+    gateway.log.find("error a plugin is to be isolated plugin=faulty crashes=2")
+    serving = gateway.pid
+    assert gateway.get("/v1/faulty").status == 200
+    assert gateway.get("/v1/faulty/pool").status == 503
+    assert gateway.pid == serving
+    disarm(gateway)
+    eventually(lambda: gateway.get("/v1/faulty/pool").status == 200, what="the isolated plugin's return")
+    assert gateway.pid == serving
+    assert gateway.stop() == 0
+
+
 def test_one_crash_short_of_the_limit_leaves_the_plugin_in(start, faulty):
     gateway = start_faulty(start, faulty, "pool", LIMIT_CRASHES_COUNT=3)
     arm(gateway)
@@ -174,7 +192,7 @@ def test_one_crash_short_of_the_limit_leaves_the_plugin_in(start, faulty):
 
 
 def test_a_plugin_that_crashes_in_its_start_is_left_out_and_the_gateway_starts(start, faulty):
-    gateway = start_faulty(start, faulty, "activate", LIMIT_CRASHES_COUNT=2)
+    gateway = start_faulty(start, faulty, "activate", LIMIT_CRASHES_COUNT=2, CRASH_POLICY="leave_out")
     arm(gateway)
     old = gateway.pid
     os.kill(old, signal.SIGKILL)
