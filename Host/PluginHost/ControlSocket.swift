@@ -61,11 +61,17 @@ package final class ControlSocket: Sendable {
     }
   }
 
-  /// A file that nobody listens at was left by a process that was killed.
+  /// A file that nobody listens at was left by a process that was killed; one whose supervisor was killed may take a
+  /// moment to follow it.
   private static func refuseRival(at path: String) throws(Failure) {
-    let probe = unsafe linux_unix_socket(path, 0)
-    guard probe >= 0 else { return }
-    _ = Descriptor(adopting: probe)
+    let deadline = MonotonicClock.now + 500_000_000
+    repeat {
+      let probe = unsafe linux_unix_socket(path, 0)
+      guard probe >= 0 else { return }
+      _ = Descriptor(adopting: probe)
+      let pause = MonotonicClock.now + 10_000_000
+      let _: Bool? = Monitor(()).wait(until: pause) { _ in nil }
+    } while MonotonicClock.now < deadline
     throw .inUse(path: path)
   }
 

@@ -104,11 +104,21 @@ package final class Supervisor {
     _ environment: [String: String]
   ) throws(SystemError) -> [CInt] {
     if let passed = try ListeningSockets.passed(environment) { return passed }
-    return try ListeningSockets.open(
-      host: settings.host,
-      port: settings.port,
-      count: settings.workers
-    )
+    // The serving process of a supervisor that was killed may take a moment to follow it.
+    let deadline = MonotonicClock.now + 500_000_000
+    while true {
+      do throws(SystemError) {
+        return try ListeningSockets.open(
+          host: settings.host,
+          port: settings.port,
+          count: settings.workers
+        )
+      } catch {
+        guard error.code == EADDRINUSE, MonotonicClock.now < deadline else { throw error }
+      }
+      let pause = MonotonicClock.now + 10_000_000
+      let _: Bool? = Monitor(()).wait(until: pause) { _ in nil }
+    }
   }
 
   /// Serves, in child processes, until a signal has stopped it.

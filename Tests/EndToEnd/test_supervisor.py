@@ -243,6 +243,21 @@ def test_the_serving_process_dies_with_its_supervisor(start, edge):
     eventually(lambda: not Path(f"/proc/{serving}").exists() or ") Z" in Path(f"/proc/{serving}/stat").read_text())
 
 
+def test_a_gateway_whose_supervisor_was_killed_can_be_started_again_at_once(start, edge):
+    gateway = start([edge])
+    gateway.process.kill()
+    gateway.process.wait()
+    again = subprocess.Popen([str(BINARY), "serve"], env=clean_environment(**{**gateway.environment, "PORT": gateway.port}),
+                             cwd=gateway.directory, stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: again.poll() is not None or is_listening(gateway))
+        assert gateway.get("/health/ready").status == 200
+        again.terminate()
+        assert again.wait(20) == 0
+    finally:
+        again.kill()
+
+
 def test_a_signal_to_every_process_stops_it_in_order_once(start, edge):
     gateway = start([edge])
     serving = gateway.pid
