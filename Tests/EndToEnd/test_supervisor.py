@@ -245,12 +245,15 @@ def test_the_serving_process_dies_with_its_supervisor(start, edge):
 
 def test_a_gateway_whose_supervisor_was_killed_can_be_started_again_at_once(start, edge):
     gateway = start([edge])
+    old = gateway.pid
     gateway.process.kill()
     gateway.process.wait()
     again = subprocess.Popen([str(BINARY), "serve"], env=clean_environment(**{**gateway.environment, "PORT": gateway.port}),
                              cwd=gateway.directory, stderr=subprocess.DEVNULL)
     try:
-        eventually(lambda: again.poll() is not None or is_listening(gateway))
+        children = Path(f"/proc/{again.pid}/task/{again.pid}/children")
+        eventually(lambda: again.poll() is not None or children.read_text(), what="the new serving process")
+        eventually(lambda: not Path(f"/proc/{old}").exists() or ") Z" in Path(f"/proc/{old}/stat").read_text())
         assert gateway.get("/health/ready").status == 200
         again.terminate()
         assert again.wait(20) == 0
