@@ -386,6 +386,17 @@ def test_a_crash_while_it_is_begun_again_is_waited_out(faulty, place):
     assert listed(gateway, "faulty")["restarts"] == 1
 
 
+@pytest.mark.parametrize("way,reason", [("babbles", "it broke the protocol of the link"), ("exits", "exit code 3")])
+def test_a_process_that_misbehaves_otherwise_is_begun_again(start, fixture_library, way, reason):
+    gateway = start([fixture_library("prober")])
+    pid = process(gateway, "prober")
+    assert gateway.get(f"/v1/prober/{way}").status in (200, 503)
+    gateway.log.find(f"the plugin's process has ended.*{reason}")
+    eventually(lambda: gateway.get("/v1/prober/own").status == 200)
+    assert is_gone(pid) and gateway.get("/health/live").status == 200
+    eventually(lambda: reason in health(gateway, "prober")[1]["last_exit"])
+
+
 def test_what_a_crash_has_begun_to_stream_is_cut(start, edge):
     gateway = start([edge])
     with gateway.client() as client:

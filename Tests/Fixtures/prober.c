@@ -96,13 +96,26 @@ static gw_status takes(void *user, const gw_request_v1 *request, void **state) {
   return number(request, 0);
 }
 
+// Speaks to the gateway past the host: what it says makes no sense.
+static gw_status babbles(void *user, const gw_request_v1 *request, void **state) {
+  static const uint8_t nonsense[64] = {[0 ... 63] = 0xA5};
+  (void)user, (void)state;
+  for (int fd = 3; fd < 10; fd++) send(fd, nonsense, sizeof nonsense, MSG_DONTWAIT | MSG_NOSIGNAL);
+  return number(request, 0);
+}
+static gw_status exits(void *user, const gw_request_v1 *request, void **state) {
+  (void)user, (void)request, (void)state;
+  _exit(3);
+}
+
 static gw_status create(const gw_host_v1 *given, gw_bytes settings, void **self) {
   static const struct { const char *path; gw_http_handler_v1 handler; } routes[] = {
       {"/v1/prober/reads", {.request = reads}},     {"/v1/prober/writes", {.request = writes}},
       {"/v1/prober/own", {.request = own}},         {"/v1/prober/connects", {.request = connects}},
       {"/v1/prober/spawns", {.request = spawns}},   {"/v1/prober/signals", {.request = signals}},
       {"/v1/prober/traces", {.request = traces}},   {"/v1/prober/mounts", {.request = mounts}},
-      {"/v1/prober/core", {.request = core}},       {"/v1/prober/takes", {.request = takes}}};
+      {"/v1/prober/core", {.request = core}},       {"/v1/prober/takes", {.request = takes}},
+      {"/v1/prober/babbles", {.request = babbles}}, {"/v1/prober/exits", {.request = exits}}};
   char more[600];
   host = given;
   (void)settings;
