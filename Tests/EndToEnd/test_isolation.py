@@ -98,7 +98,8 @@ def odd(start_shared, fixture_library, edge):
 
 @pytest.fixture(scope="module")
 def company(start_shared, fixture_library, edge):
-    names = ["good", *(name for name, words in REFUSED.items() if words and name != "create_hangs"), "duplicate_route"]
+    refused = [name for name, words in REFUSED.items() if words and name != "create_hangs"]
+    names = ["good", *refused, "duplicate_route"]
     return start_shared([edge], files={
         f"{20 + n}-{name}.json": {"library": str(fixture_library(name))} for n, name in enumerate(names)})
 
@@ -106,7 +107,8 @@ def company(start_shared, fixture_library, edge):
 def test_a_plugin_that_cannot_be_started_in_its_process_is_refused_for_the_same_reason(company):
     log = company.log.text(10_000)
     services = company.get("/health").json()["services"]
-    for name, words in {**REFUSED, "create_crashes": "crashes in create .SIGSEGV", "duplicate_route": "belongs to good"}.items():
+    own = {"create_crashes": "crashes in create .SIGSEGV", "duplicate_route": "belongs to good"}
+    for name, words in {**REFUSED, **own}.items():
         if words and name != "create_hangs":
             assert re.search(rf":1:13: error: .*({words})", message(log, name)), name
             assert services[name]["status"] == "error"
@@ -128,7 +130,8 @@ def health(gateway, name):
 
 
 def metric(gateway, line):
-    found = re.search(rf"^{re.escape(line)} (\S+)$", gateway.get("/metrics", bearer(make_token(scope="admin"))).body.decode(), re.M)
+    text = gateway.get("/metrics", bearer(make_token(scope="admin"))).body.decode()
+    found = re.search(rf"^{re.escape(line)} (\S+)$", text, re.M)
     return float(found[1]) if found else None
 
 
@@ -185,7 +188,8 @@ def test_a_stopped_gateway_leaves_no_process(start, edge):
 
 @pytest.fixture(scope="module")
 def prober(start_shared, fixture_library):
-    return start_shared(files={"10-prober.json": isolated(fixture_library("prober"), limits={"memory_bytes": 64 << 20})})
+    content = isolated(fixture_library("prober"), limits={"memory_bytes": 64 << 20})
+    return start_shared(files={"10-prober.json": content})
 
 
 def tried(gateway, what, query=""):
@@ -198,7 +202,8 @@ def test_only_the_own_directory_can_be_written(prober, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("x")
     assert tried(prober, "own") == 0
-    for path in [tmp_path / "new", secret, prober.data / "new", "/tmp/gateway-isolation-new", prober.plugins / "99-new.json"]:
+    others = [prober.data / "new", "/tmp/gateway-isolation-new", prober.plugins / "99-new.json"]
+    for path in [tmp_path / "new", secret, *others]:
         assert tried(prober, "writes", path) == errno.EACCES, path
     for path in [secret, prober.data / "gateway.db", f"/proc/{prober.pid}/environ"]:
         assert tried(prober, "reads", path) == errno.EACCES, path
@@ -238,7 +243,8 @@ def test_grants_give_what_they_say_and_no_more(start, fixture_library, tmp_path)
     ({"isolation": "process", "grants": ["netwrok"]}, 'there is no grant "netwrok"; there are network, spawn'),
     ({"isolation": "process", "grants": ["read:relative"]}, 'no grant "read:relative"'),
     ({"isolation": "process", "grants": "network"}, '"grants" must be a list'),
-    ({"isolation": "process", "limits": {"memory_bytes": (16 << 20) - 1}}, '"memory_bytes" must be a whole number from 16777216'),
+    ({"isolation": "process", "limits": {"memory_bytes": (16 << 20) - 1}},
+     '"memory_bytes" must be a whole number from 16777216'),
     ({"grants": ["network"]}, 'bind a process of the plugin\'s own; add "isolation": "process"'),
     ({"limits": {"memory_bytes": 16 << 20}}, 'bind a process of the plugin\'s own; add "isolation": "process"')])
 def test_what_a_file_says_wrong_of_isolation_is_refused(tmp_path, more, words):

@@ -1,4 +1,4 @@
-// Tries what a service should not be able to do, each at a route of its own, and answers with the error number: 0 is done.
+// Tries what a service should not be able to do, each at a route of its own, and answers with the error number; 0: done.
 #define _GNU_SOURCE
 #include "fixture.h"
 #include <arpa/inet.h>
