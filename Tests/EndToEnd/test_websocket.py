@@ -138,11 +138,16 @@ def test_a_socket_ends_when_its_token_does(gateway):
         assert ended.value.rcvd.code == 1008
 
 
+@pytest.fixture(scope="module")
+def known_origins(start_shared, edge):
+    return start_shared([edge], CORS_ORIGINS="https://app.example")
+
+
 @pytest.mark.parametrize("origin,is_let_in", [
     ("https://evil.example", False), ("null", False), ("https://app.example", True), ("https://app.example:444", False),
     ("http://app.example", False), ("own", True), ("own tls", True), (None, True)])
-def test_only_pages_of_known_origins_may_open_a_socket(start_shared, edge, origin, is_let_in):
-    gateway = origins_gateway(start_shared, edge)
+def test_only_pages_of_known_origins_may_open_a_socket(known_origins, origin, is_let_in):
+    gateway = known_origins
     own = f"127.0.0.1:{gateway.port}"
     origin = {"own": f"http://{own}", "own tls": f"https://{own}"}.get(origin, origin)
     if is_let_in:
@@ -152,12 +157,6 @@ def test_only_pages_of_known_origins_may_open_a_socket(start_shared, edge, origi
     with pytest.raises(InvalidStatus) as refused:
         library(gateway, origin=origin)
     assert refused.value.response.status_code == 403
-
-
-def origins_gateway(start_shared, edge, known={}):
-    if "gateway" not in known:
-        known["gateway"] = start_shared([edge], CORS_ORIGINS="https://app.example")
-    return known["gateway"]
 
 
 # Events
