@@ -68,7 +68,7 @@ enum ServeCommand {
       try serve(settings, link: nil, sockets: sockets)
       return 0
     } catch let error as SystemError {
-      report(Gateway.cannotListen(settings, error))
+      report(ListeningSockets.refusal(settings.host, settings.port, error))
     } catch {
       report("\(error)")
     }

@@ -8,6 +8,11 @@ package enum ListeningSockets {
   /// Where a service manager's sockets begin (sd_listen_fds(3)).
   private static let firstPassed: CInt = 3
 
+  /// The sentence for an address that is taken, not ours, or not allowed.
+  package static func refusal(_ host: String, _ port: UInt16, _ error: SystemError) -> String {
+    "cannot listen on \(host):\(port) (HOST, PORT): \(error)"
+  }
+
   /// Binds and listens.
   ///
   /// - Parameters:

@@ -161,7 +161,9 @@ package final class Gateway {
       for index in 1..<max(ends.count, 1) { threads.append(try startWorker(index, shares[index])) }
     } catch {
       core.writer.close()
-      throw StartError(description: Self.cannotListen(core.settings, error))
+      throw StartError(
+        description: ListeningSockets.refusal(core.settings.host, core.settings.port, error)
+      )
     }
     drain.attach(first, ends: ends)
     try takeOver(on: loop)
@@ -187,11 +189,6 @@ package final class Gateway {
     } catch {
       throw StartError(description: "\(error)")
     }
-  }
-
-  /// The sentence for an address that is taken, not ours, or not allowed.
-  package static func cannotListen(_ settings: Settings, _ error: SystemError) -> String {
-    "cannot listen on \(settings.host):\(settings.port) (HOST, PORT): \(error)"
   }
 
   /// Those of the supervisor, those of the service manager, or new ones.

@@ -88,7 +88,9 @@ package final class Supervisor {
       }
     } catch {
       socket.remove()
-      throw StartError(description: Gateway.cannotListen(settings, error))
+      throw StartError(
+        description: ListeningSockets.refusal(settings.host, settings.port, error)
+      )
     }
     self.environment = environment
     leftOut = state?.leftOut ?? [:]
