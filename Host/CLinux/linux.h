@@ -289,15 +289,20 @@ static inline int linux_inotify(void) {
   return fd < 0 ? -errno : fd;
 }
 
-// Reports what is renamed into, out of, or removed from `directory`. Gives the watch's number.
+// Reports what is renamed into, out of, or removed from `directory`, and directories and links that are made in it.
+// Gives the watch's number: the one it has already, where it is watched.
 static inline int linux_inotify_watch(int fd, const char *_Nonnull directory) {
-  int watch = inotify_add_watch(fd, directory, IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR);
+  int watch = inotify_add_watch(fd, directory, IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_ONLYDIR);
   return watch < 0 ? -errno : watch;
 }
 
+// Ends a watch.
+static inline void linux_inotify_unwatch(int fd, int watch) { inotify_rm_watch(fd, watch); }
+
 // One change that linux_inotify's descriptor reported; with is_overflow set, some were lost and the rest says nothing.
 struct linux_change {
-  int watch, is_arrival, is_overflow;
+  // Renamed into the directory; made in it, and perhaps not finished; the directory itself is gone, and the watch.
+  int watch, is_arrival, is_creation, is_end, is_overflow;
   char name[256];
 };
 
@@ -311,6 +316,8 @@ static inline int linux_next_change(const uint8_t *_Nonnull bytes, int offset, i
   if (count - offset < size) return 0;
   out->watch = event.wd;
   out->is_arrival = (event.mask & IN_MOVED_TO) != 0;
+  out->is_creation = (event.mask & IN_CREATE) != 0;
+  out->is_end = (event.mask & IN_IGNORED) != 0;
   out->is_overflow = (event.mask & IN_Q_OVERFLOW) != 0;
   size_t length = event.len < sizeof out->name - 1 ? event.len : sizeof out->name - 1;
   memcpy(out->name, bytes + offset + sizeof event, length);

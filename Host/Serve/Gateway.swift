@@ -91,17 +91,22 @@ package final class Gateway {
     } catch {
       throw StartError(description: "\(error)")
     }
-    _ = registry.loadAll()
+    // Made before the load: what is put in place meanwhile is followed afterwards.
+    var watcher: PluginWatcher?
     do throws(SystemError) {
-      let watcher = try PluginWatcher(registry)
+      watcher = try PluginWatcher(registry)
       watching.withLock { $0 = watcher }
-    } catch {
-      core.log.write(
-        .warning,
-        "renames are not noticed; use gateway plugin reload",
-        [("error", "\(error)")]
-      )
-    }
+    } catch { noteBlindness(error) }
+    _ = registry.loadAll()
+    do throws(SystemError) { try watcher?.begin() } catch { noteBlindness(error) }
+  }
+
+  private func noteBlindness(_ error: SystemError) {
+    core.log.write(
+      .warning,
+      "renames are not noticed; use gateway plugin reload",
+      [("error", "\(error)")]
+    )
   }
 
   /// Until then another process answers there, when this one is to take over.
