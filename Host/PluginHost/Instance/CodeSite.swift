@@ -1,4 +1,5 @@
 import CLinux
+import Synchronization
 
 /// What of a plugin the host calls, as a crash report names it.
 package enum CodeStep: UInt32, Sendable, CaseIterable {
@@ -17,7 +18,7 @@ package enum CodeStep: UInt32, Sendable, CaseIterable {
 /// The mark stands in memory that outlives the process, so that a supervisor can name the code whose crash ended it.
 /// Any thread; takes no lock.
 package final class CodeSite: Sendable {
-  private let number: UInt32
+  private let number: Atomic<UInt32>
 
   /// Names a place.
   ///
@@ -26,17 +27,23 @@ package final class CodeSite: Sendable {
   ///   - generation: 0 while there is none.
   ///   - label: A route, a check, a topic; empty for the plugin itself. Cut to 79 bytes.
   package init(plugin: String, generation: UInt32, label: String = "") {
-    number = unsafe linux_add_site(plugin, generation, label)
+    number = Atomic(unsafe linux_add_site(plugin, generation, label))
   }
 
-  deinit { linux_remove_site(number) }
+  deinit { close() }
+
+  /// Gives the place's room back: there are some thousands, and who holds the site may outlive the code.
+  ///
+  /// Nothing of the host is in there any more, or will be.
+  func close() { linux_remove_site(number.exchange(0, ordering: .relaxed)) }
 
   /// What a thread in there is marked with; 0 when marks are not kept.
   ///
   /// - Parameter step: What is called there.
-  /// - Returns: Valid while the site lives.
+  /// - Returns: Valid until the site is closed.
   func mark(_ step: CodeStep) -> UInt64 {
-    number == 0 ? 0 : UInt64(step.rawValue) << 32 | UInt64(number)
+    let number = number.load(ordering: .relaxed)
+    return number == 0 ? 0 : UInt64(step.rawValue) << 32 | UInt64(number)
   }
 
   /// Calls into the plugin.

@@ -147,6 +147,7 @@ extension PluginInstance {
     ContextTable.release(context)
     guard obstacle == nil else { return obstacle }
     declared.withLock { $0 = Declared(phase: .destroyed) }
+    site.close()
     // A thread of the plugin's own may still look at these.
     guard library.tie == nil else { return nil }
     unsafe hostTable.deallocate()
