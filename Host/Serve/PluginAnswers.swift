@@ -81,6 +81,7 @@ extension Server {
     let isWhole = end.gates.lacking(handle) == 0 || exchange.isHead
     exchange.answer = .complete
     guard isWhole else {
+      exchange.status = 500  // in the log and the plugin's counts: its client sees the cut
       leave(exchange) { connection.cut() }
       return
     }

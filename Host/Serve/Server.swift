@@ -165,7 +165,8 @@ import Wire
 
   func noteAccess(_ exchange: Exchange, peer: [UInt8]) {
     traffic.count(status: exchange.status)
-    if let instance = exchange.answeredBy {
+    // Of a request whose client is gone, nobody knows what the answer would have been.
+    if let instance = exchange.answeredBy, exchange.status != 499 {
       instance.answers.add(1, ordering: .relaxed)
       if exchange.status >= 500 { instance.failures.add(1, ordering: .relaxed) }
     }
