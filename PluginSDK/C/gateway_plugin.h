@@ -1,12 +1,11 @@
 /* gateway_plugin.h: the contract between the AIVillage gateway and one service plugin. Version 1.0.
  *
- * TRUST. A plugin runs inside the gateway's process with all of its rights. What the host checks here stops
- * mistakes, not attackers: load only libraries you would run as the gateway's own user. An operator may have the same
- * file run in a process of its own ("isolation": "process"): this contract is the same there.
+ * TRUST. A plugin runs inside the gateway's process with all of its rights. What the host checks here stops mistakes,
+ * not attackers. An operator may have the same file run in a process of its own: this contract is the same there.
  *
  * RULES
- *  R1  A struct name is frozen for ever: it never grows, shrinks or changes the type of a member. A new layout is
- *      a new name behind a new interface id. `struct_size` is a cross-check and must match exactly.
+ *  R1  A struct name is frozen for ever: a new layout is a new name behind a new interface id. `struct_size` is a
+ *      cross-check and must match exactly.
  *  R2  Whoever allocates frees. Bytes given to a callee are BORROWED: valid until that call returns; copy to keep.
  *  R3  Handles are numbers tagged with a generation. A stale or foreign handle gives GW_E_GONE, never a crash.
  *  R4  No exception, panic, longjmp or Swift error crosses this boundary.
@@ -15,17 +14,19 @@
  *  R7  A plugin takes its threads from the host ("gw.jobs/1"): a thread of its own would outlive its code at a swap.
  *
  * THREADS, written behind every function:
- *  [setup]   the host's setup thread; one call at a time for one instance; may block (files, databases)
+ *  [setup]   a setup thread of the host; one call at a time for one instance; may block (files, databases)
  *  [loop]    the event-loop thread of the connection; must return at once (a watchdog counts overruns)
  *  [worker]  a thread of the host's bounded pool; may block; calls for different requests run side by side
  *  [job]     a thread that the host made for one job
  *  [any]     may be called from any of these
  *
- * LIFE: create -> activate -> serving -> quiesce -> destroy. Only create and activate may fail, and a failure leaves
- * nothing behind (destroy is called if create gave a `self`). Several instances may live at once in one process.
- * SWAP: new create -> (old jobs end) -> old snapshot -> new restore -> new activate -> all routes, topics, checks and
- * services move at once -> requests under way end on the old one -> old quiesce -> old destroy. A replaced generation
- * may be kept for a while, without traffic and repeated work, and be given everything back.
+ * LIFE: create -> activate -> serving -> quiesce -> destroy. Steps up to activate may fail, and a failure leaves
+ * nothing behind (destroy is called if create gave a `self`). Several instances share a process and a data directory.
+ * SWAP: new create -> old jobs end, if they move -> old checks and repeated work rest, its new requests wait -> old
+ * snapshot -> new restore -> new activate -> all routes, topics, checks and services move at once. Then the old
+ * generation is kept for a while, with requests and jobs under way but without new ones, events, checks and repeated
+ * work; it is given everything back if the new one is worse. Whichever of the two does not serve in the end: its
+ * requests end -> its jobs end -> quiesce -> destroy. Without state nothing rests or waits before the move.
  *
  * C11 and C++17; no dependencies, no variadics, no bit-fields, no enums in signatures.
  */
@@ -49,10 +50,8 @@ extern "C" {
 #define GW_SET
 #endif
 #define GW_EXPORT __attribute__((visibility("default")))
-
 #define GW_ABI_MAJOR 1u
 #define GW_ABI_MINOR 0u
-
 /* ---- status ------------------------------------------------------------------------------------------------ */
 typedef int32_t gw_status;
 #define GW_OK ((gw_status)0)
@@ -69,14 +68,12 @@ typedef int32_t gw_status;
 #define GW_E_BUSY ((gw_status)-9)         /* try again later */
 #define GW_E_NOT_FOUND ((gw_status)-10)   /* no such service */
 #define GW_E_INTERNAL ((gw_status)-11)    /* the callee failed; the log says more */
-
 /* ---- values ------------------------------------------------------------------------------------------------ */
 typedef struct gw_context { uint64_t v; } gw_context;      /* one plugin instance, as the host knows it */
 typedef struct gw_request { uint64_t v; } gw_request;      /* one request and its single answer */
 typedef struct gw_operation { uint64_t v; } gw_operation;  /* something the plugin must complete, once */
 typedef struct gw_job { uint64_t v; } gw_job;              /* one running job */
 typedef struct gw_metric { uint64_t v; } gw_metric;        /* one defined metric */
-
 typedef struct gw_bytes {
   const uint8_t *GW_OPT start; /* may be NULL when count is 0 */
   size_t count;
@@ -86,7 +83,6 @@ typedef struct gw_field { /* a header field, a path parameter, or a log field */
   gw_bytes name;
   gw_bytes value;
 } gw_field;
-
 /* ---- entry ------------------------------------------------------------------------------------------------- */
 /* What the host gives to create. Valid until destroy returns. */
 typedef struct gw_host_v1 {
@@ -128,7 +124,6 @@ typedef struct gw_plugin_v1 {
 /* The one exported symbol. Pure and repeatable: same static result each time, no side effect, under 50 ms.
  * Takes the host's version. Gives NULL when this build cannot serve that host (a wrong major). [any] */
 GW_EXPORT const gw_plugin_v1 *GW_OPT gw_plugin_entry(uint32_t host_major, uint32_t host_minor);
-
 /* ==== host interfaces ======================================================================================= */
 #define GW_CORE_1 "gw.core/1"
 typedef struct gw_core_v1 {
@@ -154,15 +149,12 @@ typedef struct gw_log_v1 {
   /* [any] 1 when lines of `level` are kept, else 0. */
   int32_t (*GW_SET enabled)(gw_context, int32_t level);
   /* [any] One line: the host adds time, plugin id and, when `about` is a live request, its request id (0: none).
-   * Message and fields are borrowed; each value is cut at 4 KiB, and fields after the 32nd are left out. Never log
-   * secrets. */
-  void (*GW_SET write)(gw_context, int32_t level, gw_request about, gw_bytes message,
-                       const gw_field *GW_OPT fields, size_t field_count);
+   * All is borrowed; values are cut at 4 KiB, fields after the 32nd are left out. Never log secrets. */
+  void (*GW_SET write)(gw_context, int32_t level, gw_request about, gw_bytes message, const gw_field *GW_OPT fields,
+                       size_t field_count);
 } gw_log_v1;
-
 /* ---- HTTP -------------------------------------------------------------------------------------------------- */
 #define GW_HTTP_1 "gw.http/1"
-
 /* One request as a handler sees it. Every span is valid until that call of `request` returns. */
 typedef struct gw_request_v1 {
   gw_request handle;
@@ -189,7 +181,6 @@ typedef struct gw_request_v1 {
 } gw_request_v1;
 #define GW_REQUEST_AUTHENTICATED 1u /* subject is verified */
 #define GW_REQUEST_MFA 2u           /* the token says a second factor was checked */
-
 #define GW_CANCEL_PEER_GONE 1 /* the client closed its connection */
 #define GW_CANCEL_DEADLINE 2  /* the route's timeout; the client has got 504 */
 #define GW_CANCEL_DRAIN 3     /* the gateway is stopping and the drain limit passed */
@@ -204,11 +195,10 @@ typedef struct gw_http_handler_v1 {
    * Returns GW_OK: already answered. GW_PENDING: an answer follows (always so on a streaming route that waits for
    * its body). Below 0: the host answers 500 and logs set_error's sentence.
    * GW_OK without an answer is a fault of the plugin: 500 and a log line. */
-  gw_status (*GW_SET request)(void *GW_OPT user, const gw_request_v1 *GW_SET request,
-                              void *GW_OPT *GW_SET state);
-  /* [worker] The next bytes of the body, borrowed; `last` is 1 on the final call (which may be empty). At most
-   * 256 KiB are read ahead of this call: blocking here is the back-pressure. Streaming routes
-   * only (NULL otherwise). Below 0: the host answers 500 unless already answered, and sends no more. */
+  gw_status (*GW_SET request)(void *GW_OPT user, const gw_request_v1 *GW_SET request, void *GW_OPT *GW_SET state);
+  /* [worker] The next bytes of the body, borrowed; `last` is 1 on the final call (which may be empty). At most 256 KiB
+   * are read ahead of this call: blocking here is the back-pressure. Streaming routes only (NULL otherwise). Below 0:
+   * the host answers 500 unless already answered, and sends no more. */
   gw_status (*GW_OPT body)(void *GW_OPT user, void *GW_OPT state, gw_request, gw_bytes chunk, int32_t last);
   /* [loop] After GW_AGAIN: there is room again. */
   void (*GW_OPT writable)(void *GW_OPT user, void *GW_OPT state, gw_request);
@@ -251,8 +241,7 @@ typedef struct gw_buffer {
 typedef struct gw_http_v1 {
   /* [setup] Adds a route served by `handler` (copied). Before activate only (GW_E_STATE). GW_E_ARGUMENT: malformed,
    * or this method and pattern exist already; set_error of the host names which. */
-  gw_status (*GW_SET add_route)(gw_context, const gw_route_v1 *GW_SET route,
-                                const gw_http_handler_v1 *GW_SET handler);
+  gw_status (*GW_SET add_route)(gw_context, const gw_route_v1 *GW_SET route, const gw_http_handler_v1 *GW_SET handler);
   /* Success in the gateway's envelope: {"success":true,"data":...,"message":...,"timestamp":...,"request_id":...}.
    * `status` 200...299 but 204 and 205, which have no body. `data` is one JSON value (empty: null), spliced in as it
    * is. `fields` are added to the head. Borrowed. */
@@ -261,8 +250,8 @@ typedef struct gw_http_v1 {
   /* An error in the gateway's envelope, or as problem+json for a client that prefers it. `status` 400...599;
    * `code` like VALIDATION_ERROR (empty: by status); `message` says what was wrong and what to do;
    * `details` is one JSON value (empty: left out). Borrowed. */
-  gw_status (*GW_SET fail)(gw_context, gw_request, uint16_t status, gw_bytes code, gw_bytes message,
-                           gw_bytes details, const gw_field *GW_OPT fields, size_t field_count);
+  gw_status (*GW_SET fail)(gw_context, gw_request, uint16_t status, gw_bytes code, gw_bytes message, gw_bytes details,
+                           const gw_field *GW_OPT fields, size_t field_count);
   /* Any other answer, whole: `status` 200...599. The host adds Date, Content-Length, security and CORS fields, and
    * gzip where it may. */
   gw_status (*GW_SET respond)(gw_context, gw_request, uint16_t status, const gw_field *GW_OPT fields,
@@ -279,7 +268,6 @@ typedef struct gw_http_v1 {
   /* Gives up: 500 if nothing was sent, else the connection is cut. */
   gw_status (*GW_SET abort)(gw_context, gw_request);
 } gw_http_v1;
-
 /* ---- events: WebSocket topics, and plugin to plugin --------------------------------------------------------- */
 #define GW_EVENTS_1 "gw.events/1"
 #define GW_TOPIC_PUBLIC 1u /* anyone on /ws may have it; otherwise only identified clients */
@@ -298,7 +286,6 @@ typedef struct gw_events_v1 {
    * return of activate on. */
   gw_status (*GW_SET subscribe)(gw_context, gw_bytes topic, gw_event_fn GW_SET event, void *GW_OPT user);
 } gw_events_v1;
-
 /* ---- services: calls between plugins, bytes only ------------------------------------------------------------ */
 #define GW_SERVICES_1 "gw.services/1"
 /* One call. Borrowed by the server for the call of gw_serve_fn. */
@@ -321,7 +308,6 @@ typedef struct gw_services_v1 {
   gw_status (*GW_SET call)(gw_context, gw_bytes service, const gw_call_v1 *GW_SET call, uint64_t timeout_ms,
                            gw_called_fn GW_SET called, void *GW_OPT user);
 } gw_services_v1;
-
 /* ---- health ------------------------------------------------------------------------------------------------- */
 #define GW_HEALTH_1 "gw.health/1"
 #define GW_HEALTHY 0
@@ -333,11 +319,9 @@ typedef struct gw_health_v1 {
   /* [setup] Runs `check` every `period_ms` (at least 100); without an answer in `timeout_ms` it is shown as stale. */
   gw_status (*GW_SET add_check)(gw_context, gw_bytes name, uint64_t period_ms, uint64_t timeout_ms,
                                 gw_check_fn GW_SET check, void *GW_OPT user);
-  /* [any] The answer: GW_HEALTHY, GW_DEGRADED or GW_UNHEALTHY, and a JSON object with detail (or empty), up to
-   * 16 KiB. */
+  /* [any] The answer: one of the three above, and a JSON object with detail (or empty), up to 16 KiB. */
   gw_status (*GW_SET report)(gw_context, gw_operation answer, int32_t state, gw_bytes detail);
 } gw_health_v1;
-
 /* ---- metrics ------------------------------------------------------------------------------------------------ */
 #define GW_METRICS_1 "gw.metrics/1"
 #define GW_COUNTER 1   /* record adds (never below 0); name ends in _total */
@@ -346,13 +330,12 @@ typedef struct gw_health_v1 {
 typedef struct gw_metrics_v1 {
   /* [setup] Defines a metric of Prometheus name `name`, at most 4 labels. At most 100 label combinations are kept;
    * further ones are counted together under "other". */
-  gw_status (*GW_SET define)(gw_context, int32_t kind, gw_bytes name, gw_bytes help,
-                             const gw_bytes *GW_OPT labels, size_t label_count, gw_metric *GW_SET metric);
+  gw_status (*GW_SET define)(gw_context, int32_t kind, gw_bytes name, gw_bytes help, const gw_bytes *GW_OPT labels,
+                             size_t label_count, gw_metric *GW_SET metric);
   /* [any] Records `value` for the label values, in the order of `labels`; each is cut at 128 bytes. */
   gw_status (*GW_SET record)(gw_context, gw_metric, double value, const gw_bytes *GW_OPT label_values,
                              size_t label_count);
 } gw_metrics_v1;
-
 /* ---- jobs: the host's threads ------------------------------------------------------------------------------- */
 #define GW_JOBS_1 "gw.jobs/1"
 typedef void (*gw_job_fn)(void *GW_OPT user, gw_job job);
@@ -360,45 +343,42 @@ typedef void (*gw_index_fn)(void *GW_OPT user, size_t index);
 typedef struct gw_jobs_v1 {
   /* [any] Runs `work` [job] on a thread of its own, for as long as it takes; look at should_stop. `name` is shown
    * to operators. GW_E_LIMIT: too many jobs. GW_E_STATE: quiesce has begun. */
-  gw_status (*GW_SET start)(gw_context, gw_bytes name, gw_job_fn GW_SET work, void *GW_OPT user,
-                            gw_job *GW_OPT job);
+  gw_status (*GW_SET start)(gw_context, gw_bytes name, gw_job_fn GW_SET work, void *GW_OPT user, gw_job *GW_OPT job);
   /* [any] Runs `work` [worker] soon. GW_E_BUSY: the pool is full. */
   gw_status (*GW_SET submit)(gw_context, gw_job_fn GW_SET work, void *GW_OPT user);
   /* [setup] Runs `work` [worker] every `period_ms` (at least 10), never twice at once, from activate to quiesce. */
-  gw_status (*GW_SET every)(gw_context, gw_bytes name, uint64_t period_ms, gw_job_fn GW_SET work,
-                            void *GW_OPT user);
+  gw_status (*GW_SET every)(gw_context, gw_bytes name, uint64_t period_ms, gw_job_fn GW_SET work, void *GW_OPT user);
   /* [any] 1 once the job should end (quiesce began, or `stop`), else 0. */
   int32_t (*GW_SET should_stop)(gw_context, gw_job);
   /* [any] Asks one job to end: its should_stop becomes 1. */
   gw_status (*GW_SET stop)(gw_context, gw_job);
   /* [worker][job] Runs `work(user, 0) ... work(user, count - 1)` on the host's compute threads and the caller's,
    * and returns when all have. `width` limits the threads (0: one for each core). */
-  gw_status (*GW_SET parallel)(gw_context, size_t count, size_t width, gw_index_fn GW_SET work,
-                               void *GW_OPT user);
+  gw_status (*GW_SET parallel)(gw_context, size_t count, size_t width, gw_index_fn GW_SET work, void *GW_OPT user);
 } gw_jobs_v1;
-
 /* ==== plugin interfaces (asked for through gw_plugin_v1.interface) ============================================= */
-/* Hand-over of what lives in memory to the next generation, as versioned bytes. A plugin whose state is all in its
- * database does not need it. */
+/* Hand-over of what lives in memory, as versioned bytes. A plugin whose state is all in files does not need it. */
 #define GW_PLUGIN_STATE_1 "gw.plugin.state/1"
 typedef struct gw_plugin_state_v1 {
   gw_bytes schema;      /* a stable name, for example "org.example.cart" */
   uint32_t writes;      /* schema number this build writes */
   uint32_t reads_from;  /* lowest and highest schema number it can read */
   uint32_t reads_to;
-  /* [worker] The old generation, still serving: hand the bytes to `write` (may be called often; borrowed). */
+  /* [setup] The old generation: hand the bytes, 256 MiB at most, to `write` (may be called often; borrowed). Requests
+   * that outlast the hold, and jobs that do not move, run on beside this call. Below 0 refuses the swap. */
   gw_status (*GW_SET snapshot)(void *GW_OPT self, void *GW_OPT sink,
                                gw_status (*GW_SET write)(void *GW_OPT sink, gw_bytes bytes));
-  /* [setup] The new generation, between create and activate. GW_E_SCHEMA refuses the swap. */
+  /* [setup] The new generation, between create and activate; only with a name and number that it reads. Below 0, with
+   * set_error's sentence, refuses the swap. */
   gw_status (*GW_SET restore)(void *GW_OPT self, uint32_t schema_number, gw_bytes state);
 } gw_plugin_state_v1;
 
-/* Jobs that move at a replacement. Without this table the old generation stays until its jobs have ended by
- * themselves; with it they end at once (should_stop becomes 1, as does that of jobs started meanwhile), the host waits
- * for them, then asks for the state, and the new generation goes on from the last checkpoint in its activate. */
+/* Jobs that move at a swap. Without this table the old generation stays until its jobs have ended by themselves; with
+ * it they are told to end (should_stop becomes 1, also of jobs started meanwhile) and have 30 s for it; then the state
+ * is asked for, and the new generation goes on from the last checkpoint in its activate. */
 #define GW_PLUGIN_JOBS_1 "gw.plugin.jobs/1"
 typedef struct gw_plugin_jobs_v1 {
-  /* [setup] The replacement did not come about: this generation goes on serving. Start the jobs again. */
+  /* [setup] The swap failed or was undone: this generation goes on serving. Start the jobs again. */
   void (*GW_SET resume)(void *GW_OPT self);
 } gw_plugin_jobs_v1;
 

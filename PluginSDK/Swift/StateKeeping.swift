@@ -5,7 +5,7 @@ public protocol StateKeeping: Plugin {
   /// What the bytes are, and which of them this build can read.
   static var stateSchema: StateSchema { get }
 
-  /// Gives the state while still serving; runs on a worker.
+  /// Gives the state, on the setup thread. New requests wait; those that take longer than the hold still run.
   ///
   /// - Returns: The bytes, in the schema that this build writes.
   /// - Throws: The swap is called off.

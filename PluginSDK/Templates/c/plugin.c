@@ -174,7 +174,7 @@ static void check(void *user, gw_operation answer) {
 
 /* ---- hand-over ---- */
 
-/* [worker] The old generation, still serving. */
+/* [setup] The old generation; requests that take longer than the hold still run. */
 static gw_status snapshot(void *self, void *sink, gw_status (*write)(void *sink, gw_bytes bytes)) {
   struct service *service = self;
   char digits[24];

@@ -343,7 +343,7 @@ unsafe extern "C" fn check<S: Service>(user: *mut c_void, answer: gw_operation) 
     unsafe { ((*instance.host.health).report)(instance.host.context, answer, state, bytes(&detail)) };
 }
 
-/// [worker] The old generation, still serving.
+/// [setup] The old generation; requests that take longer than the hold still run.
 unsafe extern "C" fn snapshot<S: Service>(this: *mut c_void, sink: *mut c_void, write: gw_write_fn) -> gw_status {
     let instance = unsafe { instance::<S>(this) };
     guard(&instance.host, GW_E_INTERNAL, || {
