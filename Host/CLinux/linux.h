@@ -236,24 +236,28 @@ static inline int linux_socket_timeout(int fd, int milliseconds) {
   return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0 ? -errno : 0;
 }
 
-// Starts `path` with descriptor `report` as its number 3, nothing on 0 and 1, no signal blocked, and a process group
-// of its own, so that it can be killed with all it starts.
-static inline int linux_spawn(const char *_Nonnull path, char *_Nullable const *_Nonnull arguments, int report) {
+// Starts `path` with exactly this environment (NULL: this process's), `descriptor` as its number 3, nothing on 0 and 1, no
+// signal blocked or ignored, and a process group of its own, so that it can be killed with all it starts. One that is to
+// die with its parent dies with the calling thread: the kernel takes that thread for the parent.
+static inline int linux_spawn(const char *_Nonnull path, char *_Nullable const *_Nonnull arguments,
+                              char *_Nullable const *_Nullable environment, int descriptor) {
   extern char **environ;
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
-  sigset_t none;
+  sigset_t none, all;
   pid_t child = 0;
   sigemptyset(&none);
+  sigfillset(&all);
   posix_spawn_file_actions_init(&actions);
   posix_spawnattr_init(&attributes);
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, report, 3);
+  posix_spawn_file_actions_adddup2(&actions, descriptor, 3);
   posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
   posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-  int code = posix_spawn(&child, path, &actions, &attributes, arguments, environ);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  int code = posix_spawn(&child, path, &actions, &attributes, arguments, environment ? environment : environ);
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   return code != 0 ? -code : (int)child;

@@ -200,9 +200,8 @@ static inline int linux_message_pair(int *_Nonnull ends) {
 static inline int linux_start_child(const char *_Nonnull path, char *_Nullable const *_Nonnull arguments,
                                     char *_Nullable const *_Nonnull environment, const int *_Nonnull kept, int count) {
   int ends[2], code = 0;
-  if (pipe(ends) < 0) return -errno;
-  fcntl(ends[0], F_SETFD, FD_CLOEXEC);
-  fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+  int piped = linux_pipe(ends);
+  if (piped < 0) return piped;
   pid_t child = fork();
   if (child == 0) {
     sigset_t stops;

@@ -1,5 +1,4 @@
-// What a plugin's own process is made of: how it is started, and what the kernel keeps it from. As in linux.h, what can
-// fail returns a negative error number.
+// What the kernel keeps a plugin's own process from. As in linux.h, what can fail returns a negative error number.
 #pragma once
 #include "linux.h"
 #include <linux/audit.h>
@@ -11,40 +10,6 @@
 // A connected pair of stream sockets, non-blocking and closed in other programs.
 static inline int linux_socket_pair(int *_Nonnull ends) {
   return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0 ? -errno : 0;
-}
-
-// Starts `path` with exactly this environment, descriptor `link` as its number 3, nothing on 0 and 1, no signal blocked
-// or ignored, and a process group of its own. The calling thread must outlive the child: the kernel takes that thread
-// for the parent with which the child is to die.
-static inline int linux_spawn_isolated(const char *_Nonnull path, char *_Nullable const *_Nonnull arguments,
-                                       char *_Nullable const *_Nonnull environment, int link) {
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  sigset_t none, all;
-  pid_t child = 0;
-  sigemptyset(&none);
-  sigfillset(&all);
-  posix_spawn_file_actions_init(&actions);
-  posix_spawnattr_init(&attributes);
-  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, link, 3);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  int code = posix_spawn(&child, path, &actions, &attributes, arguments, environment);
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&actions);
-  return code != 0 ? -code : (int)child;
-}
-
-// Waits for the end of `child`. Returns its exit code, or minus the number of the signal that ended it.
-static inline int linux_await_child(int child) {
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0)
-    if (errno != EINTR) return 255;
-  return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 // Lowers both limits of a resource to `most`; never raises one.
@@ -83,8 +48,6 @@ static inline int linux_landlock_version(void) {
 }
 
 // Rights of Landlock over files, by the number of the version that brought them.
-#define LINUX_LANDLOCK_EXECUTE (1ULL << 0)
-#define LINUX_LANDLOCK_READ (1ULL << 2 | 1ULL << 3)
 #define LINUX_LANDLOCK_VERSION_1 ((1ULL << 13) - 1)
 #define LINUX_LANDLOCK_REFER (1ULL << 13)
 #define LINUX_LANDLOCK_TRUNCATE (1ULL << 14)

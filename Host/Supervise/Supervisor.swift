@@ -325,7 +325,7 @@ package final class Supervisor {
     let report = CrashReport(
       time: linux_realtime(),
       process: process.number,
-      end: Self.word(end),
+      end: ChildProcess.endWords(end),
       code: code
     )
     log.write(.error, "the serving process has crashed", report.fields)

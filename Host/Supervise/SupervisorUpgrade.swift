@@ -135,12 +135,7 @@ extension Supervisor {
   /// Why a process that was to take over does not.
   static func reason(_ process: ServingProcess, _ end: CInt) -> String {
     if let failure = process.failure { return "the new process cannot start: \(failure)" }
-    return "the new process ended before it served (\(word(end)))"
-  }
-
-  /// How a process ended, for people.
-  static func word(_ end: CInt) -> String {
-    end < 0 ? ChildProcess.signalName(-end) : "exit status \(end)"
+    return "the new process ended before it served (\(ChildProcess.endWords(end)))"
   }
 
   /// The path this program was started by, absolute and with its links, which may lead elsewhere by then.

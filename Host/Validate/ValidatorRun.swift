@@ -96,7 +96,7 @@ package struct ValidatorRun: Sendable {
       return failed(found + ["The plugin hangs: the test took longer than \(test.limit)\(place)."])
     case .exited(let status):
       guard let report else {
-        return failed(["The plugin ended the process (exit code \(status))\(place)."])
+        return failed(["The plugin ended the process (\(ChildProcess.endWords(status)))\(place)."])
       }
       return TestOutcome(
         test: test.name,

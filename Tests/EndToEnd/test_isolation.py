@@ -392,7 +392,7 @@ def test_a_crash_while_it_is_begun_again_is_waited_out(faulty, place):
     assert listed(gateway, "faulty")["restarts"] == 1
 
 
-@pytest.mark.parametrize("way,reason", [("babbles", "it broke the protocol of the link"), ("exits", "exit code 3")])
+@pytest.mark.parametrize("way,reason", [("babbles", "it broke the protocol of the link"), ("exits", "exit status 3")])
 def test_a_process_that_misbehaves_otherwise_is_begun_again(start, fixture_library, way, reason):
     gateway = start([fixture_library("prober")])
     pid = process(gateway, "prober")

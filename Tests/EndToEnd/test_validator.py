@@ -65,7 +65,7 @@ FIXTURES = [
     ("no_function", "load.descriptor", r"gw_plugin_v1\.interface is NULL"),
     ("create_fails", "load.create", "create failed: the database is on strike"),
     ("create_crashes", "load.create", r"crashed \(SIGSEGV\) while calling create"),
-    ("create_exits", "load.create", r"ended the process \(exit code 0\) while calling create"),
+    ("create_exits", "load.create", r"ended the process \(exit status 0\) while calling create"),
     ("create_hangs", "load.create", "create has not returned within"),
     ("own_thread", "load.threads", "create made threads of the plugin's own"),
     ("own_thread", "life.cycles", "threads were left running"),

@@ -202,7 +202,7 @@ final class IsolatedProcess: Sendable {
       status = linux_child_end(child)
     }
     _ = Glibc.kill(-child, SIGKILL)
-    end(status < 0 ? ChildProcess.signalName(-status) : "exit code \(status)")
+    end(ChildProcess.endWords(status))
   }
 
   private func end(_ exit: String) {
@@ -266,13 +266,9 @@ final class IsolatedProcess: Sendable {
     guard paired == 0 else { throw SystemError(call: "socketpair", code: -paired) }
     let theirs = Descriptor(adopting: ends[1])
     let link = try ProcessLink(Descriptor(adopting: ends[0]), isGateway: true)
-    var arguments = unsafe [strdup(executable), strdup(GuestProcess.verb), nil]
-    var environment = unsafe Self.environment(order).map { unsafe strdup($0) } + [nil]
-    defer {
-      unsafe arguments.forEach { unsafe free($0) }
-      unsafe environment.forEach { unsafe free($0) }
-    }
-    let child = unsafe linux_spawn_isolated(executable, &arguments, &environment, theirs.raw)
+    let arguments = CStrings([executable, GuestProcess.verb])
+    let variables = CStrings(environment(order))
+    let child = unsafe linux_spawn(executable, arguments.pointer, variables.pointer, theirs.raw)
     guard child > 0 else { throw SystemError(call: "posix_spawn", code: -child) }
     return (link, child)
   }

@@ -50,6 +50,14 @@ enum ChildProcess {
     return (report, status < 0 ? .crashed(signal: -status) : .exited(status))
   }
 
+  /// How a process ended, in words.
+  ///
+  /// - Parameter end: Its exit status, or minus the number of the signal.
+  /// - Returns: `SIGSEGV`, or `exit status 3`.
+  static func endWords(_ end: CInt) -> String {
+    end < 0 ? signalName(-end) : "exit status \(end)"
+  }
+
   /// The name of a signal, as `kill -l` and crash reports write it.
   static func signalName(_ number: CInt) -> String {
     let names: [CInt: String] = [
@@ -75,9 +83,8 @@ enum ChildProcess {
     _ arguments: [String],
     report: CInt
   ) throws(SystemError) -> CInt {
-    var list = unsafe arguments.map { unsafe strdup($0) } + [nil]
-    defer { unsafe list.forEach { unsafe free($0) } }
-    let child = unsafe linux_spawn(program, &list, report)
+    let list = CStrings(arguments)
+    let child = unsafe linux_spawn(program, list.pointer, nil, report)
     guard child > 0 else { throw SystemError(call: "posix_spawn", code: -child) }
     return child
   }

@@ -99,7 +99,7 @@ extension PluginProbe {
       return .failed(
         fault(
           file,
-          "the plugin ended the process in create, its self-test or destroy (exit code \(end))"
+          "the plugin ended the process in create, its self-test or destroy (\(ChildProcess.endWords(end)))"
         )
       )
     }

@@ -16,7 +16,7 @@ package enum LibraryIdentity {
     package var description: String {
       switch self {
       case .system(let error): "it cannot be asked what it is: \(error)"
-      case .crashed(let how): "it crashes when it is loaded (\(how))"
+      case .crashed(let how): "it ends its process when it is loaded (\(how))"
       case .hung: "it hangs when it is loaded"
       case .refused(let reason): reason
       }
@@ -48,11 +48,11 @@ package enum LibraryIdentity {
     case .hung: throw .hung
     case .crashed(let signal): throw .crashed(ChildProcess.signalName(signal))
     case .exited(let status):
-      guard let json = try? JSON.parse(report) else { throw .crashed("exit code \(status)") }
+      guard let json = try? JSON.parse(report) else { throw .crashed(ChildProcess.endWords(status)) }
       if let reason = json["error"]?.asString { throw .refused(reason) }
       guard let id = json["id"]?.asString, let version = json["version"]?.asString,
         let major = json["major"]?.asInteger, let minor = json["minor"]?.asInteger
-      else { throw .crashed("exit code \(status)") }
+      else { throw .crashed(ChildProcess.endWords(status)) }
       return SignedStatement(
         digest: digest,
         id: id,
