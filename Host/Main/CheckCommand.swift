@@ -7,6 +7,7 @@ enum CheckCommand {
     usage: gateway check [FILE...]
     Checks the environment and every file of PLUGINS_DIR, or only the files named. Each plugin is loaded and created
     in a child process of its own, with a temporary data directory. Exit status 1 when anything is wrong.
+    A library by itself is tested by `gateway plugin check`.
     """
 
   /// Runs the verb.
@@ -34,6 +35,12 @@ enum CheckCommand {
       settings.pluginsDirectory = environment["PLUGINS_DIR"] ?? settings.pluginsDirectory
       settings.libraryDirectory = environment["LIBRARY_DIR"] ?? ""
       print(error.problems.map { "environment: error: \($0)" }.joined(separator: "\n"))
+    }
+    if let library = arguments.first(where: { $0.hasSuffix(".so") }) {
+      StandardError.write(
+        "\(library): this is a library; test it with: gateway plugin check \(library)\n\(usage)"
+      )
+      return 2
     }
     let files = arguments.isEmpty ? listed(settings.pluginsDirectory) : Array(arguments)
     guard let files else { return 1 }

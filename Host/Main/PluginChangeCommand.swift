@@ -35,8 +35,11 @@ enum PluginChangeCommand {
       StandardError.write("\(unknown.debugDescription): there is no such option\n\(usage)")
       return 2
     }
-    guard names.count == (verb == "rescan" ? 0 : 1) else {
-      StandardError.write(usage)
+    let count = verb == "rescan" ? 0 : 1
+    guard names.count == count else {
+      StandardError.write(
+        "NAME: write \(count == 0 ? "none" : "one"), not \(names.count)\n\(usage)"
+      )
       return 2
     }
     var request: [JSON.Member] = [.init(name: "verb", value: .string(verb))]

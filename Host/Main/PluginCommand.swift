@@ -3,15 +3,16 @@ import Gateway
 /// The verb `plugin`: hands over to the verb behind it, one file for each.
 enum PluginCommand {
   private static let usage = """
-    usage: gateway plugin list [--json]          what the running gateway has loaded
-           gateway plugin reload NAME [--force]  swaps a plugin to its library as it is on disk
+    usage: gateway plugin list                   what the running gateway has loaded
+           gateway plugin reload NAME            swaps a plugin to its library as it is on disk
            gateway plugin enable|disable NAME    switches a plugin on or off, in its file too
            gateway plugin rescan                 makes everything what plugins.d and the libraries say
-           gateway plugin new --lang c|rust|swift NAME  makes the project of a plugin
-           gateway plugin check FILE            tests a plugin library; --help says how
-           gateway plugin sign --key FILE LIBRARY       signs a library
-           gateway plugin verify [--key PUBLIC] LIBRARY says who signed a library
-    Where a verb asks a gateway, it is the one that runs with the same DATA_DIR.
+           gateway plugin new --lang LANG NAME   makes the project of a plugin, in C, Rust or Swift
+           gateway plugin check LIBRARY          tests a library; files of plugins.d: gateway check
+           gateway plugin sign --key FILE LIBRARY
+                                                 signs a library
+           gateway plugin verify LIBRARY         says who signed a library
+    Where a verb asks a gateway, it is the one that runs with the same DATA_DIR. --help behind a verb says more.
     """
 
   /// Runs the verb.

@@ -3,16 +3,26 @@ import Glibc
 
 /// The verb `serve`.
 enum ServeCommand {
+  private static let usage = """
+    usage: gateway serve
+    Serves until SIGTERM or SIGINT. It takes no arguments: settings come from the environment, as in README.md;
+    `gateway check` says what is wrong with them.
+    """
+
   /// Serves until a signal stops the process.
   ///
   /// - Parameters:
-  ///   - arguments: What follows `serve`; there is nothing to say there.
+  ///   - arguments: What follows `serve`.
   ///   - environment: The variables of the process.
   /// - Returns: The exit status: 0 stopped in order, 1 not started, 2 not understood.
   static func run(_ arguments: ArraySlice<String>, environment: [String: String]) -> Int32 {
     guard arguments.isEmpty else {
-      report("serve takes no arguments; settings come from the environment")
-      return 2
+      guard Array(arguments) == ["--help"] || Array(arguments) == ["-h"] else {
+        StandardError.write(usage)
+        return 2
+      }
+      print(usage)
+      return 0
     }
     do throws(SettingsError) {
       let settings = try Settings.read(environment)

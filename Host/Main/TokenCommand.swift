@@ -26,11 +26,12 @@ enum TokenCommand {
   static func run(_ arguments: ArraySlice<String>, environment: [String: String]) -> Int32 {
     do throws(Failure) {
       let rest = arguments.dropFirst()
-      switch arguments.first {
+      let asksForHelp = arguments.contains("--help") || arguments.contains("-h")
+      switch asksForHelp ? "help" : arguments.first {
       case "create": return try create(rest, environment)
       case "inspect": return try inspect(rest, environment)
       case "revoke": return try revoke(rest, environment)
-      case "help", "--help", "-h":
+      case "help":
         print(usage)
         return 0
       case let other?: throw .usage(["\(other.debugDescription): there is no such command"])

@@ -3,7 +3,7 @@ import Glibc
 
 let usage = """
   usage: gateway serve                 serve until stopped (settings come from the environment)
-         gateway check                 check settings and plugins.d without serving
+         gateway check [FILE...]       check settings and plugins.d without serving
          gateway plugin …              what a running gateway has loaded, changes to it, new plugins, tests of them
          gateway upgrade               a running gateway goes on with the program at its path
          gateway key create …          keys that libraries are signed with

@@ -7,6 +7,7 @@ package struct CheckOrder: Equatable, Sendable {
     usage: gateway plugin check FILE [--settings JSON|@FILE] [--only TEST] [--seed N] [--answer-time SECONDS] [--json]
            gateway plugin check --list
     Tests the plugin library FILE, each test in a process of its own. Exit status 1 when one fails.
+    (Files of plugins.d are checked by `gateway check`.)
       --settings     what the plugin is created with, as in its file of plugins.d (default: {})
       --only         this test alone; may be written several times
       --seed         draws the same random bodies and cuts again
@@ -62,6 +63,11 @@ package struct CheckOrder: Equatable, Sendable {
     }
     file = files.first ?? ""
     if files.count != 1, !isList { problems.append("FILE: write one, not \(files.count)") }
+    if file.hasSuffix(".json") || file.hasSuffix(".jsonc") {
+      problems.append(
+        "FILE: name the library; what plugins.d says is checked by: gateway check \(file)"
+      )
+    }
     guard problems.isEmpty else { throw UsageError(problems) }
   }
 

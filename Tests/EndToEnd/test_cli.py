@@ -103,10 +103,21 @@ def test_what_is_not_understood_ends_with_2_and_a_hint(place, arguments):
     assert ended.returncode == 2 and (ended.stdout + ended.stderr).strip()
 
 
-@pytest.mark.parametrize("arguments", [[], ["help"], ["--help"], ["token", "--help"], ["plugin", "--help"], ["check", "--help"]])
+@pytest.mark.parametrize("arguments", [[], ["help"], ["--help"], ["token", "--help"], ["plugin", "--help"], ["check", "--help"],
+                                       ["serve", "--help"], ["token", "create", "--help"], ["token", "inspect", "-h"],
+                                       ["plugin", "check", "--help"], ["plugin", "list", "-h"], ["upgrade", "--help"]])
 def test_help_is_no_mistake(arguments):
     ended = run_gateway(*arguments)
     assert ended.returncode == 0 and "usage" in ended.stdout
+
+
+@pytest.mark.parametrize("arguments, remedy", [
+    (["check", "build/libthings.so"], "gateway plugin check build/libthings.so"),
+    (["plugin", "check", "plugins.d/50-things.json"], "gateway check plugins.d/50-things.json"),
+])
+def test_who_takes_one_check_for_the_other_is_told(arguments, remedy):
+    ended = run_gateway(*arguments)
+    assert ended.returncode == 2 and remedy in ended.stderr
 
 
 def test_the_version_is_that_of_health(gateway):

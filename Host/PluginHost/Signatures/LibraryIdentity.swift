@@ -48,7 +48,9 @@ package enum LibraryIdentity {
     case .hung: throw .hung
     case .crashed(let signal): throw .crashed(ChildProcess.signalName(signal))
     case .exited(let status):
-      guard let json = try? JSON.parse(report) else { throw .crashed(ChildProcess.endWords(status)) }
+      guard let json = try? JSON.parse(report) else {
+        throw .crashed(ChildProcess.endWords(status))
+      }
       if let reason = json["error"]?.asString { throw .refused(reason) }
       guard let id = json["id"]?.asString, let version = json["version"]?.asString,
         let major = json["major"]?.asInteger, let minor = json["minor"]?.asInteger
