@@ -145,7 +145,7 @@ extension Failure {
     case 413: "PAYLOAD_TOO_LARGE"
     case 429: "RATE_LIMIT_EXCEEDED"
     case 503, 504: "SERVICE_UNAVAILABLE"
-    case 400..<500: "VALIDATION_ERROR"
+    case 400..<500, 505: "VALIDATION_ERROR"
     default: "INTERNAL_ERROR"
     }
   }
