@@ -34,10 +34,16 @@ extension WebSocketConnection {
     case "ping": send(["type": "pong", "timestamp": timestamp])
     case "get_status":
       send(["type": "status_update", "services": .object(services), "timestamp": timestamp])
-    case "subscribe": change(message, from: topics ?? []) { topics, name in topics.insert(name) }
+    case "subscribe":
+      change(message, from: topics ?? [], may: mayChoose) { topics, name in topics.insert(name) }
     case "unsubscribe":
       // Who has not chosen gets all; leaving one out of all leaves the rest.
-      change(message, from: topics ?? permitted) { topics, name in topics.remove(name) }
+      let present = topics ?? permitted
+      // Also from a topic that its plugin has given up meanwhile.
+      change(message, from: present, may: { present.contains($0) || mayChoose($0) }) {
+        topics,
+        name in topics.remove(name)
+      }
     case "auth": authenticate(message)
     default:
       sendError(
@@ -73,6 +79,7 @@ extension WebSocketConnection {
   private func change(
     _ message: JSON,
     from present: Set<String>,
+    may: (String) -> Bool,
     _ apply: (inout Set<String>, String) -> Void
   ) {
     let names = message["topics"]?.asArray?.map(\.asString)
@@ -88,7 +95,7 @@ extension WebSocketConnection {
     }
     var chosen = present
     var hasChosen = false
-    for name in names.compactMap({ $0 }) where mayChoose(name) {
+    for name in names.compactMap({ $0 }) where may(name) {
       var next = chosen
       apply(&next, name)
       guard next.count <= server.limits.topicsPerConnection else {
