@@ -226,6 +226,7 @@ package final class Gateway {
   }
 
   private func shutDown() {
+    registry.endChanges()
     control?.close()
     watching.withLock { $0.take() }?.close()
     registry.shutDown(limit: core.settings.limits.drainTime)

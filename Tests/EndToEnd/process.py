@@ -27,6 +27,17 @@ class Process:
     def descriptors(self):
         return len(os.listdir(self.directory / "fd"))
 
+    def tasks(self, name):
+        """The directories of its threads of that name."""
+        found = []
+        for task in (self.directory / "task").iterdir():
+            try:
+                if (task / "comm").read_text().strip() == name:
+                    found.append(task)
+            except OSError:
+                continue  # has ended meanwhile
+        return found
+
     def images(self, label):
         """The private copies of a plugin's library that are mapped, by the process or those it has started."""
         found = set()

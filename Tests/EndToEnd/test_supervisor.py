@@ -154,6 +154,9 @@ def test_a_plugin_that_crashes_too_often_is_left_out_until_it_is_reloaded(start,
     reason = listed(gateway, "faulty")["reason"]
     assert "crashed the gateway 2 times" in reason and "request of GET /v1/faulty/pool (SIGSEGV)" in reason
     disarm(gateway)
+    # Nobody has asked for it, and its library is the same.
+    assert json.loads(gateway.run("plugin", "rescan", "--json").stdout) == []
+    assert gateway.get("/v1/faulty").status == 404
     assert reload(gateway, "faulty")["outcome"] == "done"
     assert gateway.get("/v1/faulty/pool").status == 200
     # The supervisor knows: it is there again after a crash that is not its fault.

@@ -243,6 +243,8 @@ def test_a_job_that_does_not_move_ends_on_the_old_generation(swapped):
     data_file(gateway, "release").write_text("")
     eventually(lambda: "replaced" not in listed(gateway, "swapped"))
     assert data_file(gateway, "ended-1").exists()
+    # How the old generation ended is no part of the change that was refused meanwhile.
+    assert steps(listed(gateway, "swapped")["last_change"]) == {}
 
 
 def test_a_job_that_does_not_move_is_ended_by_force(swapped):

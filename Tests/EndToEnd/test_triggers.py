@@ -4,6 +4,7 @@ import json
 import os
 import select
 import signal
+import threading
 
 import pytest
 
@@ -82,6 +83,33 @@ def test_a_new_file_that_is_wrong_is_shown_in_the_health(serving):
     eventually(lambda: "bad" not in serving.get("/health").json()["services"])
 
 
+def test_a_plugin_in_two_files_runs_once_and_the_other_is_shown_until_it_is_gone(serving):
+    def services():
+        return serving.get("/health").json()["services"]
+
+    content = {"library": str(serving.library)}
+    put_file(serving, "05-swapped.json", content)
+    eventually(lambda: services().get("05-swapped.json", {}).get("status") == "error")
+    # The name is that of the one that runs, whichever file comes first.
+    assert reload(serving, "swapped")["generation_after"] == 2
+    os.unlink(serving.plugins / "05-swapped.json")
+    eventually(lambda: "05-swapped.json" not in services())
+    assert services()["swapped"]["status"] == "running"
+    # The plugin moves to a file of another number.
+    put_file(serving, "20-swapped.json", content)
+    eventually(lambda: services().get("20-swapped.json", {}).get("status") == "error")
+    os.unlink(serving.plugins / NAME)
+    eventually(lambda: [plugin["state"] for plugin in plugins(serving)] == ["active"])
+    assert services().keys() == {"swapped", "websocket"} and services()["swapped"]["status"] == "running"
+    assert change(serving, "disable", "20-swapped.json")["outcome"] == "done"
+
+
+def test_a_file_that_gets_another_number_goes_on(serving):
+    (serving.plugins / NAME).rename(serving.plugins / "20-swapped.json")
+    eventually(lambda: [plugin["file"] for plugin in plugins(serving)] == ["20-swapped.json"])
+    eventually(lambda: build(serving) == 1)
+
+
 def test_a_change_of_comments_alone_is_no_change(serving):
     staged = serving.plugins / ".staged"
     staged.write_text('{"library": "%s" /* the same */}' % serving.library)
@@ -121,6 +149,30 @@ def test_a_reload_for_people_has_one_line_for_each_step(serving):
     assert lines[0].startswith("swapped: reload done: generation 2 of swapped 1.2.3 serves")
     assert [line.split()[0] for line in lines[1:]][:4] == ["copy", "probe", "load", "create"]
     assert all(" ms" in line for line in lines[1:])
+
+
+def test_a_change_that_waits_for_its_turn_is_refused_when_the_gateway_stops(start, fixture_library):
+    gateway = start([fixture_library("swapped")], LIMIT_PROBATION_SECONDS=0, LIMIT_DRAIN_SECONDS=2)
+    with gateway.client() as client:
+        client.send(b"GET /v1/swapped/stream HTTP/1.1\r\nHost: x\r\n\r\n")
+        eventually(lambda: listed(gateway, "swapped")["requests_under_way"] == 1)
+        reload(gateway, "swapped")
+        said = []
+        # One waits until the stream has ended, at the drain's limit; the other for its turn.
+        threads = [
+            threading.Thread(target=lambda: said.append(gateway.run("plugin", "reload", "swapped").stdout))
+            for _ in range(2)
+        ]
+        for thread in threads:
+            thread.start()
+        control = Process(gateway.pid)
+        eventually(lambda: [task.name for task in control.tasks("control client")][1:], what="both changes under way")
+        gateway.signal()
+        gateway.wait()
+        for thread in threads:
+            thread.join()
+    assert any("the gateway is stopping" in text for text in said), said
+    assert "generation=4" not in gateway.log.text()
 
 
 def test_verbs_without_a_gateway_say_so(tmp_path):

@@ -3,11 +3,11 @@
 import os
 import shutil
 import threading
-from pathlib import Path
 
 import pytest
 
 from conftest import eventually
+from process import Process
 from swaps import put, put_file
 
 
@@ -24,9 +24,7 @@ def builds(fixture_library):
 def test_the_watching_thread_of_an_idle_gateway_sleeps(start, builds):
     gateway = start([builds[0]])
     assert build(gateway) == 1
-    task = next(
-        task for task in Path(f"/proc/{gateway.pid}/task").iterdir()
-        if (task / "comm").read_text().strip() == "plugin watch")
+    task, = Process(gateway.pid).tasks("plugin watch")
 
     def wakes():
         return sum(int(line.split()[1]) for line in (task / "status").read_text().splitlines() if "ctxt" in line)
@@ -55,6 +53,17 @@ def test_a_plugins_directory_that_is_replaced_is_followed(start, builds):
     eventually(lambda: build(gateway) == 2)
     put_file(gateway, "10-swapped.json", {"library": str(builds[0])})
     eventually(lambda: build(gateway) == 1)
+
+
+def test_without_a_plugins_directory_everything_serves_on(start, builds):
+    gateway = start([], files={"10-swapped.json": {"library": str(builds[0])}})
+    shutil.move(gateway.plugins, gateway.directory / "old.d")
+    ended = gateway.run("plugin", "rescan")
+    assert ended.returncode == 1 and "cannot be read" in ended.stdout and "nothing is changed" in ended.stdout
+    assert build(gateway) == 1
+    shutil.move(gateway.directory / "old.d", gateway.plugins)
+    put_file(gateway, "10-swapped.json", {"library": str(builds[1])})
+    eventually(lambda: build(gateway) == 2)
 
 
 def test_one_directory_may_hold_the_files_and_the_libraries_under_two_names(start, builds, tmp_path):

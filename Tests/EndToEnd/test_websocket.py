@@ -225,3 +225,16 @@ def test_events_reach_clients_of_every_loop(start, edge):
     for socket in sockets:
         assert socket.message()["mark"] == 7
         socket.close()
+
+
+def test_a_topic_whose_plugin_has_ended_can_be_left(start, edge, fixture_library):
+    gateway = start([edge, fixture_library("swapped")])
+    with library(gateway) as socket:
+        receive(socket)
+        assert "swapped.tick" in ask(socket, type="subscribe", topics=["swapped.tick", "edge.open"])["topics"]
+        assert gateway.run("plugin", "disable", "swapped").returncode == 0
+        socket.send(json.dumps({"type": "unsubscribe", "topics": ["swapped.tick"]}))
+        while (answer := receive(socket))["type"] == "swapped.tick":
+            pass  # published before its end
+        assert answer["type"] == "subscriptions" and answer["topics"] == ["edge.open"], answer
+        assert ask(socket, type="subscribe", topics=["swapped.tick"])["code"] == "UNKNOWN_TOPIC"

@@ -9,7 +9,7 @@ extension PluginRegistry {
   /// Replaces a plugin by its library as it is on disk now, also when that is what runs.
   ///
   /// - Parameters:
-  ///   - name: The plugin's id, or the name of its file without number and extension.
+  ///   - name: The plugin's id, or the name of its file, whole or without number and extension.
   ///   - force: Ends jobs that an earlier generation still runs, and drops state that the new build cannot read.
   /// - Returns: What was done.
   package func reload(_ name: String, force: Bool = false) -> ChangeReport {
@@ -41,10 +41,22 @@ extension PluginRegistry {
 
   /// Makes the running plugins what the plugins directory and the libraries say now.
   ///
-  /// - Returns: One report for each plugin that was, or should have been, changed.
+  /// - Returns: One report for each plugin that was, or should have been, changed. Without its directory nothing is
+  ///   changed, which one report says: it may be about to come back.
   package func rescan() -> [ChangeReport] {
     let known = entries.withLock { $0.map(\.path) }
-    let found = (try? PluginFile.paths(in: settings.pluginsDirectory)) ?? known
+    let found: [String]
+    do { found = try PluginFile.paths(in: settings.pluginsDirectory) } catch {
+      let report = ChangeReport(
+        change: "load",
+        plugin: settings.pluginsDirectory,
+        outcome: .failed,
+        message:
+          "the plugins directory (PLUGINS_DIR) cannot be read, so nothing is changed; disable plugins to end them: \(error)"
+      )
+      log.write(.warning, report.message, [("path", settings.pluginsDirectory)])
+      return [report]
+    }
     return (known + found.filter { !known.contains($0) }).compactMap(reconcile)
   }
 
@@ -53,7 +65,8 @@ extension PluginRegistry {
   /// - Parameter path: In the plugins directory.
   /// - Returns: What was done; `nil` when there was nothing to do.
   package func reconcile(_ path: String) -> ChangeReport? {
-    let isThere = unsafe access(path, F_OK) == 0
+    // What cannot be looked at is not gone.
+    let isThere = unsafe access(path, F_OK) == 0 || errno != ENOENT
     let isKnown = entries.withLock { entries in
       if !isThere || entries.contains(where: { $0.path == path }) {
         return entries.contains { $0.path == path }
@@ -84,28 +97,31 @@ extension PluginRegistry {
   private func wish(for entry: Entry) throws(PluginFileError) -> Wish {
     let file = try PluginFile(path: entry.path)
     guard file.isEnabled else { return entry.instance == nil ? .nothing : .stop(.disabled) }
+    guard let source = loader.source(of: file) else { return .serve(file, force: false) }
+    let digest = try? GenerationStage.digest(of: source)
+    if let leftOut = entry.leftOut, digest == leftOut, !file.isIsolated { return .nothing }
     guard let instance = entry.instance, entry.file == file else {
       return .serve(file, force: false)
     }
-    guard let source = loader.source(of: file) else { return .serve(file, force: false) }
-    let digest = try? GenerationStage.digest(of: source)
     guard digest != instance.library.digest, digest == nil || digest != entry.rejected else {
       return .nothing
     }
     return .serve(file, force: false)
   }
 
-  func beginChange() {
-    let _: Bool? = isChanging.wait { isChanging in
-      if isChanging { return nil }
-      isChanging = true
+  /// Waits for its turn; `false` when no change is made any more.
+  private func beginChange() -> Bool {
+    turn.wait { turn in
+      if turn.isOver { return false }
+      if turn.isTaken { return nil }
+      turn.isTaken = true
       return true
-    }
+    } ?? false
   }
 
-  func endChange() {
-    isChanging.withLock { $0 = false }
-    isChanging.wakeOne()
+  private func endChange() {
+    turn.withLock { $0.isTaken = false }
+    turn.wakeAll()  // one may wait for a change, another for the end of all
   }
 
   private func change(
@@ -114,17 +130,13 @@ extension PluginRegistry {
     isPath: Bool = false,
     _ wish: (Entry) throws(PluginFileError) -> Wish
   ) -> ChangeReport {
-    beginChange()
-    defer { endChange() }
     var report = ChangeReport(change: change, plugin: name, outcome: .failed, message: "")
-    let found = entries.withLock { entries in
-      entries.first {
-        isPath
-          ? $0.path == name
-          : $0.report.name == name || PluginFile.label(ofFile: $0.report.file) == name
-      }
+    guard beginChange() else {
+      report.message = "the gateway is stopping"
+      return report
     }
-    guard let entry = found else {
+    defer { endChange() }
+    guard let entry = isPath ? entry(at: name) : entry(named: name) else {
       report.message = "there is no plugin \"\(name)\"; gateway plugin list shows what there is"
       report.isUnknown = true
       return report
@@ -132,6 +144,7 @@ extension PluginRegistry {
     report.plugin = entry.report.name
     report.generationBefore = entry.instance?.generation
     report.generationAfter = entry.instance?.generation
+    var predecessor: Predecessor?
     do throws(PluginFileError) {
       switch try wish(entry) {
       case .nothing:
@@ -140,7 +153,8 @@ extension PluginRegistry {
         return report
       case .serve(let file, let force):
         host.quarantine.lift(entry.report.name)
-        serve(entry, file, force: force, &report)
+        update(entry.path) { $0.leftOut = nil }
+        predecessor = serve(entry, file, force: force, &report)
       case .stop(let state): stop(entry, as: state, &report)
       case .forget:
         stop(entry, as: .disabled, &report)
@@ -151,7 +165,23 @@ extension PluginRegistry {
       remember(failure: error, of: entry)
     }
     conclude(report, path: entry.path)
+    predecessor?.follow(self)  // after that, for its own steps are added to the report
     return report
+  }
+
+  private func entry(at path: String) -> Entry? {
+    entries.withLock { $0.first { $0.path == path } }
+  }
+
+  /// The plugin that runs as `name`; else the one whose file is called so.
+  private func entry(named name: String) -> Entry? {
+    entries.withLock { entries in
+      entries.first { $0.instance?.id == name }
+        ?? entries.first {
+          $0.report.name == name || $0.report.file == name
+            || PluginFile.label(ofFile: $0.report.file) == name
+        }
+    }
   }
 
   /// Logs and keeps a report.
@@ -181,20 +211,20 @@ extension PluginRegistry {
       entry.report.state = .failed
       entry.report.reason = error.description
     }
-    showFailure(of: entry.report)
+    if let entry = self.entry(at: entry.path) { showFailure(of: entry) }
   }
 
-  /// Has a new generation of the plugin serve.
+  /// Has a new generation of the plugin serve; gives the one before, to be followed.
   private func serve(
     _ entry: Entry,
     _ file: PluginFile,
     force: Bool,
     _ report: inout ChangeReport
-  ) {
+  ) -> Predecessor? {
     if let waits = entry.predecessor?.conclude(endsJobs: force) {
       report.message =
         "the generation before still waits for \(waits); let it end, or end it with --force"
-      return
+      return nil
     }
     // It may have gone back meanwhile.
     let old = entries.withLock { $0.first { $0.path == entry.path }?.instance }
@@ -215,7 +245,8 @@ extension PluginRegistry {
       report.steps = swap.steps
       report.message = error.description
       report.generationAfter = old?.generation
-      return remember(failure: error, of: entry)
+      remember(failure: error, of: entry)
+      return nil
     }
     report.plugin = new.id
     let predecessor = install(new, of: entry.path, file, after: old, swap: &swap, ills: ills)
@@ -224,7 +255,7 @@ extension PluginRegistry {
     report.generationAfter = new.generation
     report.message = Self.message(on: new, after: old, probation: host.limits.probation)
     logActive(new, after: report.steps.reduce(.zero) { $0 + $1.duration })
-    predecessor?.follow(self)
+    return predecessor
   }
 
   /// Moves everything to `new` at once.
@@ -248,10 +279,7 @@ extension PluginRegistry {
         routeHost: routeHost
       )
     }
-    let wasFailed = entries.withLock { entries in
-      entries.first { $0.path == path }?.report.name
-    }
-    if let wasFailed, wasFailed != new.id { host.health.remove(wasFailed) }
+    hideFailure(of: path)
     old?.park()
     new.begin()
     update(path) { entry in
@@ -294,6 +322,7 @@ extension PluginRegistry {
       publish()
       if !instance.hasNoRequests(by: deadline) { routeHost?.cancel(instance.context) }
       instance.conceal()
+      publish()  // its topics are gone with its last requests
       let (ended, reason) = loader.end(instance, by: deadline + 5_000_000_000)
       let words = reason.isEmpty ? ended.rawValue : "\(ended.rawValue): \(reason)"
       report.steps.append(
@@ -301,12 +330,13 @@ extension PluginRegistry {
       )
       name = instance.id
     } else {
-      host.health.remove(entry.report.name)
+      hideFailure(of: entry.path)
     }
     update(entry.path) { entry in
       entry.report = Self.report(entry.path, state)
       entry.report.name = name
       entry.file = nil
+      entry.leftOut = nil
       entry.predecessor = nil
     }
     report.generationAfter = nil
@@ -315,58 +345,9 @@ extension PluginRegistry {
   }
 
   private func forget(_ entry: Entry) {
-    host.health.remove(entry.instance?.id ?? entry.report.name)
+    hideFailure(of: entry.path)
+    let name = entry.instance?.id ?? entry.report.name
+    if !isShown(name, apartFrom: entry.path) { host.health.remove(name) }
     entries.withLock { entries in entries.removeAll { $0.path == entry.path } }
-  }
-}
-
-extension PluginRegistry: Predecessor.Heir {
-  func goBack(_ predecessor: Predecessor, reason: String) {
-    let began = MonotonicClock.now
-    let (old, new) = (predecessor.old, predecessor.new)
-    routeHost?.hold(old.id)
-    new.park()
-    if new.movesJobs { _ = new.endJobs(by: began + PluginSwap.jobsLimit.nanoseconds) }
-    old.begin()
-    update(predecessor.path) { entry in
-      guard let file = entry.file else { return }
-      entry.report = PluginReport(old, file: file)
-      entry.instance = old
-      entry.rejected = new.library.digest
-    }
-    publish()
-    routeHost?.release(old.id)
-    if predecessor.hasMovedJobs { old.resumeJobs() }
-    var report = ChangeReport(
-      change: "back",
-      plugin: old.id,
-      outcome: .done,
-      message: "went back to generation \(old.generation): \(reason)"
-    )
-    report.generationBefore = new.generation
-    report.generationAfter = old.generation
-    report.steps = [
-      .init(name: "switch", duration: .nanoseconds(MonotonicClock.now - began), detail: reason)
-    ]
-    count(report.change, report.plugin, report.outcome)
-    update(predecessor.path) { $0.last = report }
-    old.log(
-      .error,
-      "went back to the generation before",
-      [("from", "\(new.generation)"), ("reason", reason)]
-    )
-  }
-
-  func ended(_ predecessor: Predecessor, steps: [ChangeReport.Step]) {
-    update(predecessor.path) { entry in
-      guard entry.predecessor === predecessor else { return }
-      entry.predecessor = nil
-      entry.last?.steps += steps
-    }
-    log.write(
-      .info,
-      "generation ended",
-      [("plugin", predecessor.old.id), ("steps", steps.map(\.text).joined(separator: "; "))]
-    )
   }
 }

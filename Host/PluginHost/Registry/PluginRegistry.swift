@@ -16,12 +16,23 @@ package final class PluginRegistry: Sendable {
     var predecessor: Predecessor?
     /// Digest of a build that was gone back from: only who asks for it gets it again.
     var rejected: String?
+    /// Digest of a build that was left out for its crashes: only another build, or who asks, has it loaded.
+    var leftOut: String?
+    /// Under which name the health shows that it could not be loaded.
+    var shownAs: String?
     var last: ChangeReport?
 
     init(path: String, report: PluginReport) {
       self.path = path
       self.report = report
     }
+  }
+
+  /// Whose turn it is: changes are made one after the other.
+  struct Turn: Sendable {
+    var isTaken = false
+    /// No further change is made: the gateway stops.
+    var isOver = false
   }
 
   let settings: Settings
@@ -31,8 +42,7 @@ package final class PluginRegistry: Sendable {
   let host: HostResources
   let entries = Mutex<[Entry]>([])
   let routeHost: (any RouteHost)?
-  /// Whether a change is under way: they are made one after the other.
-  let isChanging = Monitor(false)
+  let turn = Monitor(Turn())
   private let publishing = Mutex(())
   private let admin = Mutex<PluginInstance?>(nil)
   private let changes: MetricFamily?
@@ -147,7 +157,13 @@ package final class PluginRegistry: Sendable {
     publishing.withLock { _ in routeHost?.publish(routes, topics: topics) }
   }
 
-  /// Ends all plugins, the last loaded first.
+  /// Has every change that is asked for from now on be refused; one under way is made.
+  package func endChanges() {
+    turn.withLock { $0.isOver = true }
+    turn.wakeAll()
+  }
+
+  /// Ends all plugins, the last loaded first; no change is made any more.
   ///
   /// Requests must have ended before, or they are waited for. What still runs at the limit is named in the log, and
   /// its plugin is left as it is.
@@ -155,7 +171,8 @@ package final class PluginRegistry: Sendable {
   /// - Parameter limit: For all plugins together.
   package func shutDown(limit: Duration) {
     let deadline = MonotonicClock.now + limit.nanoseconds
-    beginChange()
+    endChanges()
+    let _: Bool? = turn.wait { $0.isTaken ? nil : true }
     for index in entries.withLock({ $0.indices }).reversed() {
       let entry = entries.withLock { $0[index] }
       if let waits = entry.predecessor?.conclude(endsJobs: true, by: deadline) {
@@ -184,7 +201,6 @@ package final class PluginRegistry: Sendable {
       _ = admin.endWithoutAsking(by: deadline)
       _ = admin.destroy()
     }
-    endChange()
     host.shutDown()
   }
 
@@ -240,23 +256,50 @@ package final class PluginRegistry: Sendable {
       return entry
     } catch {
       log.write(.error, "plugin not loaded: \(error)")
-      return Entry(path: path, report: Self.report(path, .failed, reason: error.description))
+      var entry = Entry(path: path, report: Self.report(path, .failed, reason: error.description))
+      if host.quarantine.hasRefused(entry.report.name) { entry.leftOut = digest(of: path) }
+      return entry
     }
   }
 
+  /// Of the library that a file names now; `nil` when there is none.
+  private func digest(of path: String) -> String? {
+    guard let file = try? PluginFile(path: path), let source = loader.source(of: file) else {
+      return nil
+    }
+    return try? GenerationStage.digest(of: source)
+  }
+
   private func record(_ entry: Entry) {
-    if entry.report.state == .failed { showFailure(of: entry.report) }
     if let instance = entry.instance { logActive(instance, after: entry.report.loadTime) }
     count("load", entry.report.name, entry.report.state == .failed ? .failed : .done)
     entries.withLock { $0.append(entry) }
+    if entry.report.state == .failed { showFailure(of: entry) }
   }
 
   /// Shows in the health that a plugin could not be loaded.
-  func showFailure(of report: PluginReport) {
+  func showFailure(of entry: Entry) {
     // Two files may be named alike; the one that runs is not to be shown as failed.
-    let isRunning = entries.withLock { $0.contains { $0.instance?.id == report.name } }
-    let name = isRunning ? report.file : report.name
+    let report = entry.report
+    let name = isShown(report.name, apartFrom: entry.path) ? report.file : report.name
+    if entry.shownAs != name { hideFailure(of: entry.path) }
+    update(entry.path) { $0.shownAs = name }
     host.health.fail(name, reason: "the plugin could not be loaded; see the log or gateway check")
+  }
+
+  /// Takes that back.
+  func hideFailure(of path: String) {
+    let shownAs = entries.withLock { $0.first { $0.path == path }?.shownAs }
+    guard let shownAs else { return }
+    update(path) { $0.shownAs = nil }
+    if !isShown(shownAs, apartFrom: path) { host.health.remove(shownAs) }
+  }
+
+  /// Whether the health shows another file's plugin under `name`.
+  func isShown(_ name: String, apartFrom path: String) -> Bool {
+    entries.withLock { entries in
+      entries.contains { $0.path != path && ($0.instance?.id == name || $0.shownAs == name) }
+    }
   }
 
   func logActive(_ instance: PluginInstance, after time: Duration) {

@@ -42,6 +42,9 @@ package final class Quarantine: Sendable {
     }
   }
 
+  /// Whether a plugin was refused that an operator may ask for by `file`.
+  func hasRefused(_ file: String) -> Bool { state.withLock { $0.files[file] != nil } }
+
   /// Lets a plugin be loaded again.
   ///
   /// - Parameter name: Its id, or its file's name.
