@@ -207,6 +207,10 @@ def test_admin_is_for_admins_alone_and_says_what_is_wrong(serving, fixture_libra
         missing = serving.post(f"/v1/admin/plugins/nobody/{verb}", b"", serving.admin)
         assert missing.status == 404 and missing.code == "RESOURCE_NOT_FOUND"
     assert serving.get("/v1/admin/plugins/nobody", serving.admin).status == 404
+    for query in ("force", "force=1", "force=true&x=1"):
+        unclear = serving.post(f"{path}?{query}", b"", serving.admin)
+        assert unclear.status == 400 and "force=true" in unclear.json()["message"]
+    assert listed(serving, "swapped")["generation"] == 1
     serving.library.unlink()
     serving.library.write_bytes(fixture_library("create_fails").read_bytes())
     refused = serving.post(path, b"", serving.admin)

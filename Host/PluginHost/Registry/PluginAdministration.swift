@@ -156,10 +156,10 @@ private final class AdministrationRoute: Sendable {
         unsafe request.pointee.parameter_count > 0
         ? request.pointee.parameters?.pointee.value.text ?? "" : ""
       let query = unsafe request.pointee.query.text ?? ""
-      return unsafe endpoint.begin(request.pointee.handle, name, isForced: query == "force=true")
+      return unsafe endpoint.begin(request.pointee.handle, name, query)
     }
 
-  private func begin(_ request: gw_request, _ name: String, isForced: Bool) -> gw_status {
+  private func begin(_ request: gw_request, _ name: String, _ query: String) -> gw_status {
     guard let registry = place.withLock({ $0.registry }) else { return GW_E_GONE }
     switch action {
     case .list: return reply(request, "", registry.answer(["verb": "plugins"]))
@@ -169,8 +169,11 @@ private final class AdministrationRoute: Sendable {
         return fail(request, 404, "There is no plugin \"\(name)\".", nil)
       }
       return reply(request, "", plugin)
+    case .reload where !["", "force=true", "force=false"].contains(query):
+      return fail(request, 400, "The query of a reload is force=true, force=false or nothing.", nil)
     case .reload, .enable, .disable, .rescan: break
     }
+    let isForced = query == "force=true"
     // A change may wait for the pool's threads, so it must not hold one.
     do throws(SystemError) {
       try HostThread(name: "admin") { [self] in change(registry, request, name, isForced) }.detach()
