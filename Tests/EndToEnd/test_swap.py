@@ -166,6 +166,36 @@ def test_a_build_that_says_it_is_ill_is_gone_back_from(swapped, fixture_library)
     assert gateway.get("/health").json()["services"]["swapped"]["status"] == "running"
 
 
+def test_a_job_that_has_moved_goes_on_in_the_generation_that_is_gone_back_to(swapped, fixture_library):
+    gateway = swapped({"LIMIT_PROBATION_SECONDS": 30}, JOB=1, MOVES=1)
+    gateway.library.unlink()
+    gateway.library.write_bytes(fixture_library("swapped", BUILD=2, FAILING=2, JOB=1, MOVES=1).read_bytes())
+    assert reload(gateway, "swapped")["generation_after"] == 2
+    for _ in range(20):
+        gateway.get("/v1/swapped")
+    eventually(lambda: listed(gateway, "swapped").get("replaced") is None, what="the bad build's end")
+    assert generation(gateway) == 1
+    assert {"switch", "drain", "unload"} <= steps(listed(gateway, "swapped")["last_change"]).keys()
+    before = gateway.get("/v1/swapped/epoch").data["epoch"]
+    eventually(lambda: gateway.get("/v1/swapped/epoch").data["epoch"] > before, what="the job")
+
+
+def test_a_build_that_hangs_on_impatient_clients_does_not_pass_for_a_good_one(swapped, fixture_library):
+    gateway = swapped({"LIMIT_PROBATION_SECONDS": 30})
+    gateway.library.unlink()
+    gateway.library.write_bytes(fixture_library("swapped", BUILD=2, FAILING=1).read_bytes())
+    assert reload(gateway, "swapped")["generation_after"] == 2
+    for _ in range(40):
+        with gateway.client() as client:
+            client.send(b"GET /v1/swapped/stream HTTP/1.1\r\nHost: x\r\n\r\n")
+            client.socket.recv(1)
+    for _ in range(12):
+        gateway.get("/v1/swapped")
+    assert re.search(r"failed 1\d of 1\d requests", eventually(
+        lambda: listed(gateway, "swapped")["last_change"]["change"] == "back"
+        and listed(gateway, "swapped")["last_change"]["message"]))
+
+
 def test_a_good_build_is_not_gone_back_from(swapped):
     gateway = swapped({"LIMIT_PROBATION_SECONDS": 1})
     reload(gateway, "swapped")
