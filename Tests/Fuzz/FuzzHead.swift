@@ -20,7 +20,7 @@ public func fuzzHead(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   let rest = try? cut.parse(bytes, maxBytes: 4096, maxFields: 32)
   precondition(rest == length && cut.framing == whole.framing && cut.keepAlive == whole.keepAlive)
   precondition(cut.fields.count == whole.fields.count)
-  if let path = try? PathSegments.check(bytes, whole.pathRange) { _ = path }
+  _ = PercentCoding.decode(bytes, whole.pathRange)
   if let query = whole.queryRange { _ = try? QueryString.parse(bytes.extracting(query)) }
   _ = try? WebSocketHandshake(whole, bytes)
   for line in whole.fields {
