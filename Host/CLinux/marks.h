@@ -55,6 +55,7 @@ struct linux_marks {
 
 // Weak: every object file that includes this has a copy, and the linker keeps one.
 __attribute__((weak)) struct linux_marks *_Nullable linux_shared_marks = NULL;
+__attribute__((weak)) pid_t linux_marked_process = 0;
 __attribute__((weak)) __thread struct linux_thread_mark *_Nullable linux_own_slot = NULL;
 __attribute__((weak)) __thread void *_Nullable linux_own_stack = NULL;
 
@@ -103,18 +104,19 @@ static inline void linux_release_slot(void) {
   linux_own_stack = NULL;
 }
 
-// Notes that this thread ends the process, unless another one does already.
+// Notes that this thread ends the process, unless another one does already. The memory is shared with what a plugin
+// forks too, whose end is not the gateway's.
 static inline void linux_note_end(int signal) {
   struct linux_marks *marks = linux_shared_marks;
   struct linux_thread_mark *slot = linux_own_slot;
   int32_t none = 0, own = (int32_t)syscall(SYS_gettid);
-  if (!marks) return;
+  if (!marks || getpid() != linux_marked_process) return;
   if (!__atomic_compare_exchange_n(&marks->thread, &none, own, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) return;
   marks->mark = slot ? slot->mark : 0;
   marks->signal = signal;
 }
 
-// Async-signal-safe: stores and three system calls.
+// Async-signal-safe: stores and system calls.
 static inline void linux_on_crash(int number) {
   linux_note_end(number);
   struct sigaction standard = {.sa_handler = SIG_DFL};
@@ -130,6 +132,7 @@ static inline void linux_keep_marks(struct linux_marks *_Nonnull memory) {
   static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT};
   struct sigaction noted = {.sa_handler = linux_on_crash, .sa_flags = SA_ONSTACK};
   memory->layout = LINUX_MARK_LAYOUT;
+  linux_marked_process = getpid();
   linux_shared_marks = memory;
   linux_claim_slot();
   for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++) sigaction(crashes[i], &noted, NULL);
@@ -210,6 +213,7 @@ static inline int linux_start_child(const char *_Nonnull path, char *_Nullable c
     sigaddset(&stops, SIGTERM);
     sigaddset(&stops, SIGHUP);
     for (int i = 0; i < count; i++) fcntl(kept[i], F_SETFD, 0);
+    signal(SIGUSR2, SIG_IGN);  // meant for the parent, also where every process of a name is told
     sigprocmask(SIG_SETMASK, &stops, NULL);
     execve(path, arguments, environment);
     code = errno;
@@ -240,17 +244,19 @@ static inline int linux_become(const char *_Nonnull path, char *_Nullable const 
 // Has the kernel kill this process when the one that started it ends; -ESRCH when that has ended already.
 static inline int linux_end_with(int parent) {
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) return -errno;
-  signal(SIGUSR2, SIG_IGN);  // meant for the parent, also where every process of a name is told
   return getppid() == parent ? 0 : -ESRCH;
 }
 
-// Blocks the signals that a supervisor hears, and gives a descriptor that reports them.
+// Blocks the signals that a supervisor hears, and gives a descriptor that reports them. SIGPIPE is blocked too: a log
+// without a reader must not end it.
 static inline int linux_supervisor_signals(void) {
   static const int heard[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR2, SIGCHLD};
   sigset_t set;
   sigemptyset(&set);
   for (size_t i = 0; i < sizeof heard / sizeof *heard; i++) sigaddset(&set, heard[i]);
-  if (sigprocmask(SIG_BLOCK, &set, NULL) < 0) return -errno;
+  sigset_t blocked = set;
+  sigaddset(&blocked, SIGPIPE);
+  if (sigprocmask(SIG_BLOCK, &blocked, NULL) < 0) return -errno;
   int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
   return fd < 0 ? -errno : fd;
 }

@@ -83,6 +83,8 @@ struct ServingProcess {
   /// Closes the supervisor's descriptors; the process has ended.
   func close() { for descriptor in descriptors { Glibc.close(descriptor) } }
 
+  private static let faults = [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS]
+
   /// The plugin's code that ended the process, `nil` when none did.
   ///
   /// - Parameter end: Its exit code, or minus the signal.
@@ -90,11 +92,13 @@ struct ServingProcess {
   func culprit(_ end: CInt) -> CrashReport.Code? {
     guard let marks = unsafe try? SharedMarks.map(marks) else { return nil }
     defer { unsafe SharedMarks.unmap(marks) }
-    // Another build may have another layout. Who is killed from outside was where it was by chance.
+    // Another build may have another layout.
     guard unsafe marks.pointee.layout == UInt32(LINUX_MARK_LAYOUT) else { return nil }
     var mark = unsafe marks.pointee.mark
     if unsafe marks.pointee.thread == 0 {
-      guard end >= 0 else { return nil }
+      // Who is killed from outside was where it was by chance. A fault without a note is that of a thread whose handler
+      // the plugin took away.
+      guard end >= 0 || Self.faults.contains(-end) else { return nil }
       mark = unsafe linux_only_mark(marks)
     }
     guard mark & 0xFFFF_FFFF != 0 else { return nil }

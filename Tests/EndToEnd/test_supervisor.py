@@ -110,7 +110,7 @@ def test_a_crash_in_what_the_loop_calls_later_is_named_too(start, faulty, place,
 
 
 @pytest.mark.parametrize("name, end", [("exit", "exit status 0"), ("_exit", "exit status 3"), ("abort", "SIGABRT"),
-                                       ("overflow", "SIGSEGV")])
+                                       ("overflow", "SIGSEGV"), ("unheard", "SIGSEGV")])
 def test_other_ways_to_end_the_process_are_named_too(start, fixture_library, name, end):
     gateway = start([fixture_library("ends")])
     old = gateway.pid
@@ -124,6 +124,34 @@ def test_other_ways_to_end_the_process_are_named_too(start, fixture_library, nam
     assert "crashed 1 time," in gateway.run("plugin", "list").stdout
     assert gateway.get("/health").json()["services"]["ends"]["crashes"] == 1
     assert gateway.stop() == 0
+
+
+def test_a_child_that_a_plugin_forks_ends_without_a_word_about_the_gateway(start, fixture_library):
+    gateway = start([fixture_library("ends")])
+    old = gateway.pid
+    assert gateway.get("/v1/ends/fork").status == 200
+    os.kill(old, signal.SIGKILL)
+    await_restart(gateway, old)
+    assert "plugin" not in crashes(gateway)[0]
+
+
+def test_a_log_without_a_reader_does_not_end_the_supervisor(tmp_path):
+    (tmp_path / "p").mkdir()
+    process = subprocess.Popen(
+        [str(BINARY), "serve"], stderr=subprocess.PIPE,
+        env=clean_environment(JWT_SECRET_KEY=SECRET, DATA_DIR=tmp_path / "d", PLUGINS_DIR=tmp_path / "p", PORT=0))
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    try:
+        assert any(b" serving " in line for line in process.stderr)
+        process.stderr.close()
+        old = children.read_text()
+        os.kill(int(old), signal.SIGKILL)
+        eventually(lambda: process.poll() is not None or children.read_text() not in ("", old))
+        assert process.poll() is None
+        process.terminate()
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
 
 
 def test_a_process_that_dies_young_again_and_again_is_paused(start, edge):

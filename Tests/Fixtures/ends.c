@@ -1,5 +1,7 @@
 // A plugin that ends the gateway's process in other ways than by a bad address.
 #include "fixture.h"
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static gw_status leaves(void *user, const gw_request_v1 *request, void **state) {
@@ -13,6 +15,21 @@ static gw_status leaves_at_once(void *user, const gw_request_v1 *request, void *
 static gw_status aborts(void *user, const gw_request_v1 *request, void **state) {
   (void)user, (void)request, (void)state;
   abort();
+}
+// A fault of which no handler of the host hears.
+static gw_status unheard(void *user, const gw_request_v1 *request, void **state) {
+  (void)user, (void)request, (void)state;
+  signal(SIGSEGV, SIG_DFL);
+  *(volatile int *)0 = 0;
+  return GW_PENDING;
+}
+// Ends a process, which is not the gateway's.
+static gw_status forks(void *user, const gw_request_v1 *request, void **state) {
+  (void)user, (void)state;
+  pid_t child = fork();
+  if (child == 0) exit(0);
+  waitpid(child, NULL, 0);
+  return TABLE(gw_http_v1, GW_HTTP_1)->reply(CTX, request->handle, 200, TEXT("done"), TEXT("{}"), NULL, 0);
 }
 // Without an end that the compiler knows of, and with a frame that it does not fold away.
 static int deeper(volatile char *above) {
@@ -30,6 +47,8 @@ static gw_status create(const gw_host_v1 *given, gw_bytes settings, void **self)
   static const struct { const char *path; uint32_t flags; gw_http_handler_v1 handler; } routes[] = {
       {"/v1/ends/exit", 0, {.request = leaves}},
       {"/v1/ends/_exit", 0, {.request = leaves_at_once}},
+      {"/v1/ends/unheard", 0, {.request = unheard}},
+      {"/v1/ends/fork", 0, {.request = forks}},
       {"/v1/ends/abort", GW_ROUTE_INLINE, {.request = aborts}},
       {"/v1/ends/overflow", 0, {.request = overflows}}};
   host = given;
