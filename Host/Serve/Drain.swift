@@ -16,9 +16,11 @@ package final class Drain: Source {
   }
 
   /// How long a connection has, at most, to ask once more of a process that another one has replaced.
-  private static let retirement: Int64 = 5_000_000_000
+  static let retirement: Int64 = 5_000_000_000
 
   private var stage = Stage.serving
+  /// Whether a stop signal has come: of a process that another has replaced, the drain began without.
+  private var isAskedToStop = false
   private let notice: Int64
   private let limit: Int64
   /// Reads the plugins directory again; returns at once.
@@ -47,7 +49,10 @@ package final class Drain: Source {
   func received(_ signal: CInt) {
     guard let server else { return }
     guard signal != SIGHUP else { return rescan() }
+    let isFirst = !isAskedToStop
+    isAskedToStop = true
     if case .retired = stage { return begin() }
+    if case .draining = stage, isFirst { return }
     guard case .serving = stage else {
       server.core.log.write(.warning, "second stop signal: cancelling what is under way")
       return cancel()

@@ -116,6 +116,20 @@ def test_the_old_process_serves_on_when_the_new_program_does_not(upgradable, edg
     assert gateway.stop() == 0
 
 
+def test_one_stop_signal_does_not_cut_what_the_old_process_has_under_way(upgradable, edge):
+    gateway = upgradable([edge], LIMIT_DRAIN_SECONDS=2)
+    idle, client = gateway.client(), gateway.client()
+    assert idle.get("/health/live").status == 200
+    token = gateway.fields()["Authorization"]
+    client.send(f"GET /v1/edge/after/3500 HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\n\r\n".encode())
+    eventually(lambda: gateway.get("/v1/edge/waiting", gateway.fields()).data["waiting"] == 1)
+    assert gateway.run("upgrade").returncode == 0
+    assert idle.rest() == b""  # closed as the old process begins to drain by itself
+    gateway.signal()
+    assert client.read().status == 200
+    assert gateway.wait() == 0
+
+
 def upgrade(gateway):
     """The command, from a binary that is whole."""
     return subprocess.run([str(BINARY), "upgrade"], env=clean_environment(**gateway.environment), capture_output=True,
