@@ -4,8 +4,9 @@ import Wire
 
 /// What supervisor and serving process say to each other, one datagram a message.
 enum ServingMessage: Equatable {
-  /// The process takes requests; the files of plugins that it could not load.
-  case serving(failed: [String])
+  /// The process takes requests; the files of plugins that it could not load, and which version of `SupervisorState` its
+  /// program reads.
+  case serving(failed: [String], stateVersion: Int)
   /// The process cannot start, and why.
   case failed(String)
   /// The process has ended everything and is about to exit.
@@ -24,7 +25,10 @@ enum ServingMessage: Equatable {
     guard let json = try? JSON.parse(bytes), let kind = json["kind"]?.asString else { return nil }
     switch kind {
     case "serving":
-      self = .serving(failed: json["failed"]?.asArray?.compactMap(\.asString) ?? [])
+      self = .serving(
+        failed: json["failed"]?.asArray?.compactMap(\.asString) ?? [],
+        stateVersion: Int(json["state_version"]?.asInteger ?? 0)
+      )
     case "failed": self = .failed(json["reason"]?.asString ?? "")
     case "stopped": self = .stopped
     case "forgive": self = .forgive(plugin: json["plugin"]?.asString ?? "")
@@ -39,8 +43,11 @@ enum ServingMessage: Equatable {
   var bytes: [UInt8] {
     let json: JSON =
       switch self {
-      case .serving(let failed):
-        ["kind": "serving", "failed": .array(failed.map(JSON.string))]
+      case .serving(let failed, let stateVersion):
+        [
+          "kind": "serving", "failed": .array(failed.map(JSON.string)),
+          "state_version": .integer(Int64(stateVersion)),
+        ]
       case .failed(let reason): ["kind": "failed", "reason": .string(reason)]
       case .stopped: ["kind": "stopped"]
       case .forgive(let plugin): ["kind": "forgive", "plugin": .string(plugin)]

@@ -15,6 +15,10 @@ struct ServingProcess {
   var hasStopped = false
   /// Whether its end of the channel is closed: it is about to end, and `poll` would report that again and again.
   var hasHungUp = false
+  /// When it is killed, on the monotonic clock, once it is to end.
+  var deadline: Int64?
+  /// The version of `SupervisorState` that its program reads.
+  var stateVersion = 0
   /// Why it said that it cannot start.
   var failure: String?
   /// Files of plugins that it could not load.

@@ -31,11 +31,15 @@ package final class Supervisor {
   var upgrade = Upgrade()
   /// Processes that have been replaced, or given up.
   var retiring: [ServingProcess] = []
-  private var hasServed = false
+  /// The process of an upgrade that is done, in whose favour this program is still to make way.
+  var successor: CInt?
+  var hasServed = false
+  /// Whether a crash has left nobody to serve.
+  var isDown = false
   private var isStopping = false
   private var status: Int32 = 0
   /// When the next process is started, on the monotonic clock.
-  private var restart: Int64?
+  var restart: Int64?
   /// Processes in a row that died young and by no plugin's fault.
   private var youngDeaths = 0
   /// A process that lived shorter has died young.
@@ -130,8 +134,12 @@ package final class Supervisor {
     if current == nil { start() }
     while true {
       reap()
-      if let restart, restart <= MonotonicClock.now { start() }
+      makeWay()
+      if let restart, restart <= MonotonicClock.now {
+        start()
+      }
       checkUpgrade()
+      killOverdue()
       if isStopping, current == nil, next == nil, retiring.isEmpty {
         socket.remove()
         return status
@@ -148,12 +156,14 @@ package final class Supervisor {
     var watched = ([signals.raw, socket.descriptor] + channels).map {
       pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
     }
-    let due = [restart, upgrade.deadline].compactMap { $0 }.min()
+    let due = ([restart, upgrade.deadline] + processes.map(\.deadline)).compactMap { $0 }.min()
     let left = due.map { max(($0 - MonotonicClock.now + 999_999) / 1_000_000, 0) }
     let count = unsafe poll(&watched, nfds_t(watched.count), left.map { CInt(clamping: $0) } ?? -1)
     guard count > 0 else { return }
     // First what the processes say: one that has ended may have said why.
     for entry in watched.dropFirst(2) where entry.revents != 0 { hear(entry.fd) }
+    // The program that this one makes way for takes the rest.
+    guard successor == nil else { return }
     if watched[0].revents != 0 { takeSignals() }
     if watched[1].revents != 0, let (client, request) = socket.accept() {
       guard request["verb"]?.asString == "upgrade" else {
@@ -185,8 +195,39 @@ package final class Supervisor {
       listeners = []
       giveUpNext()
       failUpgrade("the gateway is being stopped")
+      let deadline = MonotonicClock.now + patience(settings.limits.drainNotice.nanoseconds)
+      current?.deadline = deadline
+      for index in retiring.indices { retiring[index].deadline = deadline }
     }
     forward(signal)
+  }
+
+  /// Nanoseconds that a process has to end in order: it keeps shorter limits itself, unless it hangs.
+  ///
+  /// - Parameter begins: How long it may take before it begins to drain.
+  func patience(_ begins: Int64) -> Int64 {
+    // Once for requests, once for plugins.
+    begins + 2 * settings.limits.drainTime.nanoseconds + 5_000_000_000
+  }
+
+  /// Kills what was to end and has not.
+  private func killOverdue() {
+    let now = MonotonicClock.now
+    func end(_ process: inout ServingProcess) {
+      guard let deadline = process.deadline, deadline <= now else { return }
+      process.deadline = nil
+      kill(process.number, SIGKILL)
+      log.write(
+        .error,
+        "a process that was to end hangs and is killed",
+        [("pid", "\(process.number)")]
+      )
+    }
+    if var process = current {
+      end(&process)
+      current = process
+    }
+    for index in retiring.indices { end(&retiring[index]) }
   }
 
   /// Passes a signal on as a message: a terminal and a service manager tell every process of a group, and a signal of
@@ -215,7 +256,11 @@ package final class Supervisor {
       take(message, &next)
       if case .serving = message { finishUpgrade() }
     } else if let index = retiring.firstIndex(where: { $0.channel == channel }) {
-      if case .stopped = message { retiring[index].hasStopped = true }
+      switch message {
+      case .stopped: retiring[index].hasStopped = true
+      case .failed(let reason): retiring[index].failure = reason
+      default: break
+      }
     }
   }
 
@@ -229,9 +274,10 @@ package final class Supervisor {
 
   private func take(_ message: ServingMessage, _ process: inout ServingProcess?) {
     switch message {
-    case .serving(let failed):
+    case .serving(let failed, let stateVersion):
       process?.isServing = true
       process?.failedPlugins = failed
+      process?.stateVersion = stateVersion
     case .failed(let reason): process?.failure = reason
     case .stopped: process?.hasStopped = true
     case .forgive(let plugin):
@@ -284,11 +330,10 @@ package final class Supervisor {
         next = nil
         failUpgrade(Self.reason(process, ended.how))
         process.close()
-        if current == nil, !isStopping { start() }
       } else if let index = retiring.firstIndex(where: { $0.number == ended.child }) {
         let process = retiring.remove(at: index)
         // One that was given up is killed; any other end is to be known.
-        if !process.hasStopped, ended.how != -SIGKILL {
+        if !process.hasStopped, process.failure == nil, ended.how != -SIGKILL {
           note(process, ended.how, process.culprit(ended.how))
         }
         process.close()
@@ -302,60 +347,30 @@ package final class Supervisor {
       return
     }
     let code = process.culprit(end)
-    let isUnable = code == nil && (end >= 0 && !process.isServing || end < 0 && !hasServed)
+    let isUnable = code == nil && !hasServed
     if isStopping || isUnable {
       status = end >= 0 ? end : 128 - end
-      if end < 0 { note(process, end, code) }
+      // Without a deadline it was killed here.
+      let isOverdue = isStopping && process.deadline == nil
+      if end < 0, !isOverdue { note(process, end, code) }
       if !isStopping { stop(SIGTERM) }
       return
     }
-    note(process, end, code)
+    if code == nil, let reason = process.failure {
+      // What kept it from starting may pass: memory, room on a disk, a descriptor.
+      log.write(.error, "the serving process cannot start", [("reason", reason)])
+    } else {
+      note(process, end, code)
+    }
+    isDown = true
     let isYoung = code == nil && MonotonicClock.now - process.began < Self.youth
     youngDeaths = isYoung ? youngDeaths + 1 : 0
-    // With an upgrade under way, its process is the next to serve.
-    if next == nil { restart = MonotonicClock.now + pause }
+    // Also with an upgrade under way: its process may never serve.
+    restart = MonotonicClock.now + pause
   }
 
   /// Nothing after the first death in a row, so that one crash costs as little as it can.
   private var pause: Int64 {
     youngDeaths < 2 ? 0 : min(Self.firstPause << min(youngDeaths - 2, 10), Self.longestPause)
-  }
-
-  private func note(_ process: ServingProcess, _ end: CInt, _ code: CrashReport.Code?) {
-    let report = CrashReport(
-      time: linux_realtime(),
-      process: process.number,
-      end: ChildProcess.endWords(end),
-      code: code
-    )
-    log.write(.error, "the serving process has crashed", report.fields)
-    keep { journal throws(SystemError) in try journal.add(report) }
-    guard let plugin = code?.plugin else { return }
-    let window = settings.limits.crashWindow
-    let start = max(since, report.time - window.nanoseconds)
-    let count = journal.count(of: plugin, since: start)
-    guard count >= settings.limits.crashes, leftOut[plugin] == nil else { return }
-    let place = code.map { $0.label.isEmpty ? $0.step : "\($0.step) of \($0.label)" } ?? ""
-    let fate = settings.crashPolicy == .isolate ? "isolated" : "left out"
-    leftOut[plugin] =
-      "it is \(fate), having crashed the gateway \(count) times within "
-      + "\(SettingsValue.secondsText(window)) s, last in \(place) (\(report.end)); "
-      + "replace it, then: gateway plugin reload \(plugin)"
-    log.write(.error, "a plugin is to be \(fate)", [("plugin", plugin), ("crashes", "\(count)")])
-  }
-
-  private func isServingAgain() {
-    hasServed = true
-    var report: CrashReport?
-    keep { journal throws(SystemError) in
-      report = try journal.recovered(now: linux_realtime())
-    }
-    if let report { log.write(.warning, "serving again after a crash", report.fields) }
-  }
-
-  private func keep(_ change: (inout CrashJournal) throws(SystemError) -> Void) {
-    do throws(SystemError) { try change(&journal) } catch {
-      log.write(.error, "cannot write crashes.jsonl (DATA_DIR)", [("error", "\(error)")])
-    }
   }
 }

@@ -45,7 +45,8 @@ package final class SupervisorLink: Source {
 
   /// Requests are taken from here on.
   package func serving(failed: [String]) {
-    ServingMessage.serving(failed: failed).send(on: channel.raw)
+    ServingMessage.serving(failed: failed, stateVersion: SupervisorState.version)
+      .send(on: channel.raw)
   }
 
   /// The process cannot start.

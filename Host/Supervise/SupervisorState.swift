@@ -4,6 +4,8 @@ import Wire
 struct SupervisorState {
   /// The environment variable that carries it.
   static let variable = "GATEWAY_SUPERVISOR"
+  /// To be raised with each change of what is below: a program that reads another version is not handed one.
+  static let version = 1
 
   var listeners: [CInt]
   /// That of `UpgradeSocket`.
@@ -67,6 +69,8 @@ struct SupervisorState {
     else { return nil }
     var process = ServingProcess(number: number, channel: channel, marks: marks, began: began)
     process.isServing = true
+    process.hasStopped = json["stopped"]?.asBool == true
+    process.deadline = json["deadline"]?.asInteger
     process.failedPlugins = json["failed"]?.asArray?.compactMap(\.asString) ?? []
     return process
   }
@@ -76,6 +80,8 @@ struct SupervisorState {
       "pid": .integer(Int64(process.number)), "channel": .integer(Int64(process.channel)),
       "marks": .integer(Int64(process.marks)), "began": .integer(process.began),
       "failed": .array(process.failedPlugins.map(JSON.string)),
+      "stopped": .bool(process.hasStopped),
+      "deadline": process.deadline.map(JSON.integer) ?? .null,
     ]
   }
 }

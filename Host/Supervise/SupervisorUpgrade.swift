@@ -74,20 +74,17 @@ extension Supervisor {
     let lost = process.failedPlugins.filter { current?.failedPlugins.contains($0) == false }
     if !lost.isEmpty {
       next = nil
-      ServingMessage.retire.send(on: process.channel)
-      retiring.append(process)
+      retire(process)
       let files = lost.joined(separator: ", ")
       return failUpgrade(
         "the new process could not load \(files), which the old one runs; see the log"
       )
     }
     let milliseconds = (MonotonicClock.now - upgrade.began) / 1_000_000
-    if let old = current {
-      ServingMessage.retire.send(on: old.channel)
-      retiring.append(old)
-    }
+    if let old = current { retire(old) }
     current = process
     next = nil
+    isServingAgain()
     log.write(
       .info,
       "upgraded",
@@ -101,12 +98,33 @@ extension Supervisor {
       UpgradeSocket.answer(client, answer)
     }
     upgrade = Upgrade()
-    become()
+    successor = process.number
   }
 
-  /// Puts the program at `path` in this one's place: the process, its number and all it holds stay.
-  private func become() {
-    guard let current else { return }
+  /// Has a process end that another has replaced.
+  private func retire(_ process: ServingProcess) {
+    var process = process
+    ServingMessage.retire.send(on: process.channel)
+    process.deadline = MonotonicClock.now + patience(Drain.retirement)
+    retiring.append(process)
+  }
+
+  /// Puts the program at `path` in this one's place, if its process serves: the process, its number and all it holds
+  /// stay.
+  ///
+  /// Call it where no child's end is known that is not dealt with: what is forgotten here, nobody hears of.
+  func makeWay() {
+    guard let successor else { return }
+    self.successor = nil
+    guard let current, current.number == successor else { return }
+    guard current.stateVersion == SupervisorState.version else {
+      return log.write(
+        .warning,
+        "the supervisor goes on with its old program, and starts that one after a crash: the new one reads another "
+          + "record; to change it, stop the gateway and start it",
+        [("path", path)]
+      )
+    }
     let state = SupervisorState(
       listeners: listeners,
       socket: socket.descriptor,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import BINARY, SECRET, clean_environment, eventually, run_gateway
+from conftest import BINARY, SECRET, Gateway, clean_environment, eventually, run_gateway
 from raw import Closed
 from steady import Load, mixed
 from test_drain import is_listening
@@ -152,6 +152,38 @@ def test_a_log_without_a_reader_does_not_end_the_supervisor(tmp_path):
         assert process.wait(20) == 0
     finally:
         process.kill()
+
+
+def test_a_process_that_hangs_at_a_stop_is_killed(start, edge):
+    gateway = start([edge], LIMIT_DRAIN_SECONDS=0)
+    os.kill(gateway.pid, signal.SIGSTOP)
+    gateway.signal()
+    assert gateway.wait() == 128 + signal.SIGKILL
+    gateway.log.find(f"error a process that was to end hangs and is killed pid={gateway.pid}")
+    assert crashes(gateway) == []
+
+
+def test_what_keeps_a_process_from_starting_again_may_pass(start, edge):
+    gateway = start([edge])
+    old, database = gateway.pid, gateway.data / "gateway.db"
+    database.rename(gateway.data / "saved")
+    database.mkdir()
+    os.kill(old, signal.SIGKILL)
+    gateway.log.find("error the serving process cannot start reason=")
+    database.rmdir()
+    await_restart(gateway, old)
+    assert gateway.get("/health/ready").status == 200
+    assert [crash["end"] for crash in crashes(gateway)] == ["SIGKILL"]
+
+
+def test_a_report_of_another_run_is_not_about_this_start(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    line = '{"time":"2026-01-01T00:00:00.000Z","pid":1,"end":"SIGSEGV"}\n'
+    (data / "crashes.jsonl").write_text(line)
+    gateway = Gateway(tmp_path)
+    assert gateway.stop() == 0
+    assert "serving again" not in gateway.log.text() and (data / "crashes.jsonl").read_text() == line
 
 
 def test_a_process_that_dies_young_again_and_again_is_paused(start, edge):

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -113,6 +114,45 @@ def test_the_old_process_serves_on_when_the_new_program_does_not(upgradable, edg
     replace(gateway.binary, "")
     gateway.binary.write_bytes(saved)
     assert upgrade(gateway).returncode == 0
+    assert gateway.stop() == 0
+
+
+def test_a_crash_while_a_new_process_hangs_is_survived_at_once(upgradable, edge):
+    gateway = upgradable([edge])
+    old = gateway.pid
+    replace(gateway.binary, "#!/bin/sh\nexec sleep 100\n")
+    gateway.signal(signal.SIGUSR2)
+    gateway.log.find("info upgrading")
+    os.kill(old, signal.SIGKILL)
+    eventually(lambda: gateway.pid != old, what="another process that serves")
+    assert gateway.get("/health/ready").status == 200
+    assert gateway.stop() == 0
+
+
+# Serves, after a fashion, and ends where it should take the supervisor's place.
+STRANGER = '''#!{python}
+import json, socket, sys, time
+if sys.argv[1] != "serve-child":
+    sys.exit(7)
+channel = socket.socket(fileno=json.loads(sys.argv[2])["channel"])
+channel.send(b'{{"kind":"serving","failed":[],"state_version":{version}}}')
+channel.recv(1000)
+time.sleep(100)
+'''
+
+
+@pytest.mark.parametrize("version", [0, 1_000_000])
+def test_a_supervisor_does_not_make_way_for_a_program_that_cannot_read_its_record(upgradable, edge, version):
+    gateway = upgradable([edge])
+    old = gateway.pid
+    replace(gateway.binary, STRANGER.format(python=sys.executable, version=version))
+    answer = upgrade(gateway)
+    assert answer.returncode == 0, answer.stderr
+    gateway.log.find("warning the supervisor goes on with its old program")
+    stranger = int(answer.stdout.split()[2])
+    os.kill(stranger, signal.SIGKILL)
+    eventually(lambda: gateway.pid != old, what="another process that serves")
+    assert gateway.get("/health/ready").status == 200
     assert gateway.stop() == 0
 
 

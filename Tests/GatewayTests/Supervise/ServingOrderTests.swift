@@ -36,7 +36,8 @@ import Testing
     #expect(linux_message_pair(&ends) == 0)
     for end in ends { linux_adopt(end) }
     let sent: [ServingMessage] = [
-      .serving(failed: ["10-a.json"]), .failed("why"), .stopped, .forgive(plugin: "one"), .retire,
+      .serving(failed: ["10-a.json"], stateVersion: 1), .failed("why"), .stopped,
+      .forgive(plugin: "one"), .retire,
       .signal(SIGTERM),
     ]
     for message in sent { #expect(message.send(on: ends[0])) }
