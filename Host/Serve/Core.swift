@@ -14,6 +14,8 @@ package final class Core: Sendable {
   package let connections: ConnectionCounts
   /// What had crashed before this process began.
   let crashes: CrashJournal
+  /// What the supervisor has counted; `nil` without one.
+  let counts = Mutex<CrashCounts?>(nil)
   package let sockets = Atomic<Int>(0)
   package let isReady = Atomic<Bool>(false)
   package let isDraining = Atomic<Bool>(false)

@@ -60,6 +60,7 @@ package final class Gateway {
         now: linux_realtime() / 1_000_000_000
       )
       core = try Core(settings: settings, writer: writer, log: log, revocations: revocations)
+      core.counts.withLock { $0 = link?.order.counts }
       ends = (0..<settings.workers).map { ServerEnd(index: $0) }
       desk = AnswerDesk(ends: ends, limits: settings.limits)
       registry = try PluginRegistry(
@@ -188,6 +189,7 @@ package final class Gateway {
     guard let link else { return }
     link.retired = { [drain] in drain.retire() }
     link.signalled = { [drain] signal in drain.received(signal) }
+    link.counted = { [core] counts in core.counts.withLock { $0 = counts } }
     do {
       try link.watch(on: loop)
       if control == nil { try openControl() }

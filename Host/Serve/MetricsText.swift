@@ -25,6 +25,10 @@ extension Core {
       # HELP gateway_tainted Whether a library was loaded in spite of its signature since the start.
       # TYPE gateway_tainted gauge
       gateway_tainted \(health.taint.plugins.isEmpty ? 0 : 1)
+
+      """
+    if let counts = counts.withLock({ $0 }) { text += Self.lines(counts) }
+    text += """
       # HELP gateway_route_requests_total Requests handed to plugins.
       # TYPE gateway_route_requests_total counter
 
@@ -54,6 +58,18 @@ extension Core {
     var output = Array(text.utf8)
     metrics.write(to: &output)
     return output
+  }
+
+  private static func lines(_ counts: CrashCounts) -> String {
+    """
+    # HELP gateway_crashes_total Serving processes that ended unasked since the gateway was started.
+    # TYPE gateway_crashes_total counter
+    gateway_crashes_total \(counts.crashes)
+    # HELP gateway_restarts_total Starts of a serving process in the place of one that had ended.
+    # TYPE gateway_restarts_total counter
+    gateway_restarts_total \(counts.restarts)
+
+    """
   }
 
   // Patterns and ids are of a fixed alphabet without quotes and backslashes.

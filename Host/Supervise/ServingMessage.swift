@@ -15,6 +15,8 @@ enum ServingMessage: Equatable {
   case forgive(plugin: String)
   /// From the supervisor: another process serves now.
   case retire
+  /// From the supervisor: the counts have changed.
+  case counted(CrashCounts)
   /// From the supervisor: it was sent a signal that is for the serving process.
   case signal(CInt)
 
@@ -33,6 +35,9 @@ enum ServingMessage: Equatable {
     case "stopped": self = .stopped
     case "forgive": self = .forgive(plugin: json["plugin"]?.asString ?? "")
     case "retire": self = .retire
+    case "counted":
+      guard let counts = CrashCounts(json["counts"]) else { return nil }
+      self = .counted(counts)
     case "signal":
       guard let number = ServingOrder.number(json["number"]) else { return nil }
       self = .signal(number)
@@ -52,6 +57,7 @@ enum ServingMessage: Equatable {
       case .stopped: ["kind": "stopped"]
       case .forgive(let plugin): ["kind": "forgive", "plugin": .string(plugin)]
       case .retire: ["kind": "retire"]
+      case .counted(let counts): ["kind": "counted", "counts": counts.json]
       case .signal(let number): ["kind": "signal", "number": .integer(Int64(number))]
       }
     return json.bytes

@@ -17,6 +17,8 @@ package struct ServingOrder: Sendable, Equatable {
   package var takesOver: Bool
   /// Why plugins are not to be loaded, by their ids.
   package var leftOut: [String: String]
+  /// As they are now; `ServingMessage.counted` tells later ones.
+  package var counts: CrashCounts
 
   package init(
     parent: CInt,
@@ -24,7 +26,8 @@ package struct ServingOrder: Sendable, Equatable {
     marks: CInt,
     listeners: [CInt],
     takesOver: Bool,
-    leftOut: [String: String]
+    leftOut: [String: String],
+    counts: CrashCounts
   ) {
     self.parent = parent
     self.channel = channel
@@ -32,6 +35,7 @@ package struct ServingOrder: Sendable, Equatable {
     self.listeners = listeners
     self.takesOver = takesOver
     self.leftOut = leftOut
+    self.counts = counts
   }
 
   /// Reads the verb's argument.
@@ -42,7 +46,7 @@ package struct ServingOrder: Sendable, Equatable {
       let parent = Self.number(json["parent"]), let channel = Self.number(json["channel"]),
       let marks = Self.number(json["marks"]), let takesOver = json["takes_over"]?.asBool,
       let listeners = json["listeners"]?.asArray?.compactMap(Self.number), !listeners.isEmpty,
-      let leftOut = json["left_out"]?.asMembers
+      let leftOut = json["left_out"]?.asMembers, let counts = CrashCounts(json["counts"])
     else { return nil }
     self.init(
       parent: parent,
@@ -50,7 +54,8 @@ package struct ServingOrder: Sendable, Equatable {
       marks: marks,
       listeners: listeners,
       takesOver: takesOver,
-      leftOut: Self.texts(leftOut)
+      leftOut: Self.texts(leftOut),
+      counts: counts
     )
   }
 
@@ -60,7 +65,7 @@ package struct ServingOrder: Sendable, Equatable {
       "parent": .integer(Int64(parent)), "channel": .integer(Int64(channel)),
       "marks": .integer(Int64(marks)), "takes_over": .bool(takesOver),
       "listeners": .array(listeners.map { .integer(Int64($0)) }),
-      "left_out": .object(Self.members(leftOut)),
+      "left_out": .object(Self.members(leftOut)), "counts": counts.json,
     ]
     return json.text
   }

@@ -35,6 +35,7 @@ struct ServingProcess {
   ///   - listeners: Handed down.
   ///   - takesOver: Whether another process serves until this one does.
   ///   - leftOut: Why plugins are not to be loaded, by their ids.
+  ///   - counts: What it tells in `/metrics`.
   /// - Returns: The process, which does not serve yet.
   /// - Throws: `SystemError`; nothing runs.
   static func start(
@@ -42,7 +43,8 @@ struct ServingProcess {
     environment: [String: String],
     listeners: [CInt],
     takesOver: Bool,
-    leftOut: [String: String]
+    leftOut: [String: String],
+    counts: CrashCounts
   ) throws(SystemError) -> ServingProcess {
     let marks = Descriptor(adopting: try retrying("memfd_create") { linux_make_marks() })
     var ends: [CInt] = [0, 0]
@@ -55,7 +57,8 @@ struct ServingProcess {
       marks: marks.raw,
       listeners: listeners,
       takesOver: takesOver,
-      leftOut: leftOut
+      leftOut: leftOut,
+      counts: counts
     )
     let kept = [other.raw, marks.raw] + listeners
     let arguments = CStrings(["gateway", ServingOrder.verb, order.text])

@@ -33,6 +33,8 @@ package final class Supervisor {
   var retiring: [ServingProcess] = []
   /// The process of an upgrade that is done, in whose favour this program is still to make way.
   var successor: CInt?
+  /// For the metrics.
+  var counts: CrashCounts
   var hasServed = false
   /// Whether a crash has left nobody to serve.
   var isDown = false
@@ -99,6 +101,7 @@ package final class Supervisor {
     self.environment = environment
     leftOut = state?.leftOut ?? [:]
     since = state?.since ?? linux_realtime()
+    counts = state?.counts ?? CrashCounts()
     current = state?.current
     retiring = state?.retiring ?? []
     hasServed = state != nil
@@ -136,6 +139,7 @@ package final class Supervisor {
       reap()
       makeWay()
       if let restart, restart <= MonotonicClock.now {
+        counts.restarts += 1
         start()
       }
       checkUpgrade()
@@ -283,7 +287,7 @@ package final class Supervisor {
     case .forgive(let plugin):
       leftOut[plugin] = nil
       since = linux_realtime()
-    case .retire, .signal: break
+    case .retire, .signal, .counted: break
     }
   }
 
@@ -312,7 +316,8 @@ package final class Supervisor {
       environment: variables,
       listeners: listeners,
       takesOver: takesOver,
-      leftOut: leftOut
+      leftOut: leftOut,
+      counts: counts
     )
   }
 

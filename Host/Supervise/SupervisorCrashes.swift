@@ -14,6 +14,8 @@ extension Supervisor {
     )
     log.write(.error, "the serving process has crashed", report.fields)
     keep { journal throws(SystemError) in try journal.add(report) }
+    counts.crashes += 1
+    if let current { ServingMessage.counted(counts).send(on: current.channel) }
     guard let plugin = code?.plugin else { return }
     let window = settings.limits.crashWindow
     let start = max(since, report.time - window.nanoseconds)
@@ -32,6 +34,7 @@ extension Supervisor {
   func isServingAgain() {
     hasServed = true
     restart = nil
+    if let current { ServingMessage.counted(counts).send(on: current.channel) }
     guard isDown else { return }
     isDown = false
     var report: CrashReport?

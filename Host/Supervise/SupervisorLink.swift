@@ -8,6 +8,8 @@ package final class SupervisorLink: Source {
   private let channel: Descriptor
   /// Called on the loop with each signal that the supervisor passes on.
   var signalled: ((CInt) -> Void)?
+  /// Called on the loop with counts that have changed.
+  var counted: ((CrashCounts) -> Void)?
   /// Called on the loop once another process serves.
   var retired: (() -> Void)?
 
@@ -37,6 +39,7 @@ package final class SupervisorLink: Source {
     switch ServingMessage.receive(on: channel.raw) {
     case .message(.retire): retired?()
     case .message(.signal(let number)): signalled?(number)
+    case .message(.counted(let counts)): counted?(counts)
     case .message, .nothing: break
     // The kernel kills this process with its supervisor, unless file capabilities took that away.
     case .end: _exit(1)

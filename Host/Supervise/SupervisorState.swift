@@ -14,6 +14,7 @@ struct SupervisorState {
   var retiring: [ServingProcess]
   var leftOut: [String: String]
   var since: Int64
+  var counts: CrashCounts
 
   init(
     listeners: [CInt],
@@ -21,7 +22,8 @@ struct SupervisorState {
     current: ServingProcess,
     retiring: [ServingProcess],
     leftOut: [String: String],
-    since: Int64
+    since: Int64,
+    counts: CrashCounts
   ) {
     self.listeners = listeners
     self.socket = socket
@@ -29,6 +31,7 @@ struct SupervisorState {
     self.retiring = retiring
     self.leftOut = leftOut
     self.since = since
+    self.counts = counts
   }
 
   /// Reads what `text` wrote; `nil` comes of anything else.
@@ -38,7 +41,8 @@ struct SupervisorState {
       !listeners.isEmpty, let socket = ServingOrder.number(json["socket"]),
       let current = json["current"].flatMap(Self.process),
       let retiring = json["retiring"]?.asArray?.compactMap(Self.process),
-      let leftOut = json["left_out"]?.asMembers, let since = json["since"]?.asInteger
+      let leftOut = json["left_out"]?.asMembers, let since = json["since"]?.asInteger,
+      let counts = CrashCounts(json["counts"])
     else { return nil }
     self.init(
       listeners: listeners,
@@ -46,7 +50,8 @@ struct SupervisorState {
       current: current,
       retiring: retiring,
       leftOut: ServingOrder.texts(leftOut),
-      since: since
+      since: since,
+      counts: counts
     )
   }
 
@@ -58,6 +63,7 @@ struct SupervisorState {
       "retiring": .array(retiring.map(Self.json)),
       "left_out": .object(ServingOrder.members(leftOut)),
       "since": .integer(since),
+      "counts": counts.json,
     ]
     return json.text
   }

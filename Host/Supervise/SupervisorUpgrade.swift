@@ -131,7 +131,8 @@ extension Supervisor {
       current: current,
       retiring: retiring,
       leftOut: leftOut,
-      since: since
+      since: since,
+      counts: counts
     )
     var variables = environment
     variables[SupervisorState.variable] = state.text

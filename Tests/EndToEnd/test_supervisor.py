@@ -126,6 +126,11 @@ def test_other_ways_to_end_the_process_are_named_too(start, fixture_library, nam
     assert gateway.stop() == 0
 
 
+def metric(gateway, name):
+    text = gateway.get("/metrics", gateway.fields(scope="admin")).body.decode()
+    return next((int(line.split()[1]) for line in text.splitlines() if line.startswith(name + " ")), None)
+
+
 def test_a_child_that_a_plugin_forks_ends_without_a_word_about_the_gateway(start, fixture_library):
     gateway = start([fixture_library("ends")])
     old = gateway.pid
@@ -133,6 +138,16 @@ def test_a_child_that_a_plugin_forks_ends_without_a_word_about_the_gateway(start
     os.kill(old, signal.SIGKILL)
     await_restart(gateway, old)
     assert "plugin" not in crashes(gateway)[0]
+
+
+def test_crashes_and_restarts_are_counted_across_the_processes(start, edge):
+    gateway = start([edge])
+    assert (metric(gateway, "gateway_crashes_total"), metric(gateway, "gateway_restarts_total")) == (0, 0)
+    for count in (1, 2):
+        old = gateway.pid
+        os.kill(old, signal.SIGKILL)
+        await_restart(gateway, old)
+        assert (metric(gateway, "gateway_crashes_total"), metric(gateway, "gateway_restarts_total")) == (count, count)
 
 
 def test_a_log_without_a_reader_does_not_end_the_supervisor(tmp_path):

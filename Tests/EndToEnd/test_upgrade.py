@@ -77,6 +77,9 @@ def test_the_signal_upgrades_too_and_a_crash_after_it_is_survived(upgradable, ed
     os.kill(new, signal.SIGKILL)
     eventually(lambda: gateway.pid != new)
     assert gateway.get("/health/ready").status == 200
+    assert b"gateway_crashes_total 1\n" in gateway.get("/metrics", gateway.fields(scope="admin")).body
+    assert gateway.run("upgrade").returncode == 0
+    assert b"gateway_crashes_total 1\n" in gateway.get("/metrics", gateway.fields(scope="admin")).body
     assert gateway.stop() == 0
     assert not (gateway.data / "upgrade.sock").exists() and not (gateway.data / "control.sock").exists()
 

@@ -13,7 +13,8 @@ import Testing
       marks: 6,
       listeners: [8, 9],
       takesOver: true,
-      leftOut: ["one": "it \"crashed\""]
+      leftOut: ["one": "it \"crashed\""],
+      counts: CrashCounts(crashes: 3, restarts: 2)
     )
     #expect(ServingOrder(order.text) == order)
   }
@@ -26,7 +27,7 @@ import Testing
   @Test func `an order without a socket, or with a bad one, is refused`() {
     for listeners in ["[]", "[-1]", "[1e10]"] {
       let text =
-        #"{"parent":1,"channel":2,"marks":3,"takes_over":false,"left_out":{},"listeners":\#(listeners)}"#
+        #"{"parent":1,"channel":2,"marks":3,"takes_over":false,"left_out":{},"counts":{"crashes":0,"restarts":0},"listeners":\#(listeners)}"#
       #expect(ServingOrder(text) == nil)
     }
   }
@@ -37,8 +38,8 @@ import Testing
     for end in ends { linux_adopt(end) }
     let sent: [ServingMessage] = [
       .serving(failed: ["10-a.json"], stateVersion: 1), .failed("why"), .stopped,
-      .forgive(plugin: "one"), .retire,
-      .signal(SIGTERM),
+      .forgive(plugin: "one"), .retire, .signal(SIGTERM),
+      .counted(CrashCounts(crashes: 3, restarts: 2)),
     ]
     for message in sent { #expect(message.send(on: ends[0])) }
     for message in sent {
