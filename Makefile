@@ -210,6 +210,7 @@ bench: build $(venv)/installed
 	[ -z "$$missing" ] || apt $$missing || say "could not be installed:$$missing"
 	python3 Tests/Bench/bench.py $(binary)
 	GATEWAY=$(binary) $(venv)/bin/python Tests/Bench/swapping.py
+	GATEWAY=$(binary) $(venv)/bin/python Tests/Bench/restarting.py
 
 clean:
 	rm -rf .build
