@@ -7,10 +7,19 @@ package enum ListeningSockets {
   static let backlog: CInt = 4096
   /// Where a service manager's sockets begin (sd_listen_fds(3)).
   private static let firstPassed: CInt = 3
+  /// The variable that says how many there are.
+  static let variable = "LISTEN_FDS"
 
   /// The sentence for an address that is taken, not ours, or not allowed.
   package static func refusal(_ host: String, _ port: UInt16, _ error: SystemError) -> String {
-    "cannot listen on \(host):\(port) (HOST, PORT): \(error)"
+    if error.call == variable {
+      return "LISTEN_FDS is no number from 1 to 1024; let the service manager set it, or unset it"
+    }
+    if error.call.hasPrefix(variable) {
+      return
+        "\(error.call) is no TCP socket that listens; the service manager must pass such sockets alone"
+    }
+    return "cannot listen on \(host):\(port) (HOST, PORT): \(error)"
   }
 
   /// Binds and listens.
@@ -74,17 +83,21 @@ package enum ListeningSockets {
   ///
   /// - Parameter environment: `LISTEN_PID` and `LISTEN_FDS` tell of them.
   /// - Returns: `nil` when there are none.
-  /// - Throws: `SystemError` with `ENOTSOCK` when one is no TCP socket that listens.
+  /// - Throws: `SystemError` with `ENOTSOCK` when one is no TCP socket that listens, with `EINVAL` when their number is
+  ///   none; `refusal` has the sentence.
   package static func passed(
     _ environment: [String: String]
   ) throws(SystemError) -> [CInt]? {
     guard let owner = environment["LISTEN_PID"].flatMap({ CInt($0) }), owner == getpid(),
-      let count = environment["LISTEN_FDS"].flatMap({ CInt($0) }), (1...1024).contains(count)
+      let number = environment[variable], number != "0"
     else { return nil }
+    guard let count = CInt(number), (1...1024).contains(count) else {
+      throw SystemError(call: variable, code: EINVAL)
+    }
     let sockets = Array(firstPassed..<firstPassed + count)
     for socket in sockets {
       guard linux_is_listener(socket) != 0 else {
-        throw SystemError(call: "LISTEN_FDS (descriptor \(socket))", code: ENOTSOCK)
+        throw SystemError(call: "\(variable) (descriptor \(socket))", code: ENOTSOCK)
       }
       linux_adopt(socket)
     }

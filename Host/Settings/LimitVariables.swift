@@ -204,7 +204,7 @@ enum LimitVariables {
     .limit(
       "LIMIT_CRASHES_COUNT",
       \.crashes,
-      1...1000,
+      1...CrashJournal.capacity,
       "Crashes of one plugin in the gateway's process after which `CRASH_POLICY` applies."
     ),
     .limit(

@@ -7,7 +7,7 @@ package import Wire
 /// It belongs to the supervisor, so that it answers across all serving processes. One request and one answer a
 /// connection, each a line of JSON; only processes of the same user, and of root, are heard.
 package struct UpgradeSocket {
-  /// Bytes of one request.
+  /// Bytes of one answer.
   private static let maxBytes = 4096
   /// How long a client may take to say what it wants, in milliseconds: the supervisor has one thread.
   private static let patience: CInt = 1_000
@@ -30,7 +30,9 @@ package struct UpgradeSocket {
     }
     _ = unsafe unlink(path)
     descriptor = unsafe linux_unix_socket(path, 8)
-    guard descriptor >= 0 else { throw .system(SystemError(call: "bind", code: -descriptor)) }
+    guard descriptor >= 0 else {
+      throw .system(SystemError(call: "bind \(path)", code: -descriptor))
+    }
   }
 
   /// Goes on with what the program before has opened.
@@ -50,7 +52,8 @@ package struct UpgradeSocket {
     _ = linux_socket_timeout(client, Self.patience)
     let user = linux_peer_user(client)
     guard user == 0 || user == Int64(geteuid()),
-      let line = ControlSocket.readLine(client, limit: Self.maxBytes),
+      // In one piece, as a line that short comes: one that dripped would keep the supervisor from its work.
+      let line = ControlSocket.readLine(client, limit: 0),
       let request = try? JSON.parse(line)
     else {
       close(client)

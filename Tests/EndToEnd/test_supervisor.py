@@ -378,6 +378,18 @@ def test_without_supervision_one_process_serves(start, edge):
 
 
 @pytest.mark.parametrize("supervise", ["true", "false"])
+def test_a_service_managers_socket_of_another_kind_is_refused(tmp_path, supervise):
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    environment = clean_environment(JWT_SECRET_KEY=SECRET, DATA_DIR=tmp_path / "d", PORT=0, SUPERVISE=supervise)
+    shell = f"exec env LISTEN_PID=$$ LISTEN_FDS=1 {BINARY} serve 3<&{bound.fileno()}"
+    ended = subprocess.run(["/bin/bash", "-c", shell], env=environment, pass_fds=[bound.fileno()], capture_output=True,
+                           text=True, timeout=20)
+    assert ended.returncode == 1 and "LISTEN_FDS (descriptor 3) is no TCP socket that listens" in ended.stderr
+    bound.close()
+
+
+@pytest.mark.parametrize("supervise", ["true", "false"])
 def test_a_service_managers_socket_is_taken(tmp_path, supervise):
     (tmp_path / "p").mkdir()
     listener = socket.create_server(("127.0.0.1", 0))

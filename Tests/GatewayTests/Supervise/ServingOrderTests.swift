@@ -81,6 +81,11 @@ import Testing
     #expect(try ListeningSockets.passed([:]) == nil)
     #expect(try ListeningSockets.passed(["LISTEN_PID": "1", "LISTEN_FDS": "1"]) == nil)
     #expect(try ListeningSockets.passed(["LISTEN_PID": "\(getpid())", "LISTEN_FDS": "0"]) == nil)
+    for number in ["1025", "-1", "two"] {
+      #expect(throws: SystemError(call: "LISTEN_FDS", code: EINVAL)) {
+        try ListeningSockets.passed(["LISTEN_PID": "\(getpid())", "LISTEN_FDS": number])
+      }
+    }
     #expect(throws: SystemError.self) {
       // Whatever the test's descriptors from 3 on are, not all of a thousand listen.
       try ListeningSockets.passed(["LISTEN_PID": "\(getpid())", "LISTEN_FDS": "1000"])
