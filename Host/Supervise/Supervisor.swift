@@ -206,9 +206,10 @@ package final class Supervisor {
     forward(signal)
   }
 
-  /// Nanoseconds that a process has to end in order: it keeps shorter limits itself, unless it hangs.
+  /// How long a process has to end in order: it keeps shorter limits itself, unless it hangs.
   ///
-  /// - Parameter begins: How long it may take before it begins to drain.
+  /// - Parameter begins: Nanoseconds that it may take before it begins to drain.
+  /// - Returns: Nanoseconds.
   func patience(_ begins: Int64) -> Int64 {
     // Once for requests, once for plugins.
     begins + 2 * settings.limits.drainTime.nanoseconds + 5_000_000_000
