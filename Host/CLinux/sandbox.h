@@ -103,13 +103,18 @@ static inline int linux_landlock_enter(int ruleset) {
 #define LINUX_SYS_FSOPEN 430
 #define LINUX_SYS_FSMOUNT 432
 #define LINUX_SYS_IO_URING_SETUP 425
+#define LINUX_SYS_PIDFD_SEND_SIGNAL 424
 #define LINUX_SYS_PIDFD_OPEN 434
+#define LINUX_SYS_CLONE3 435
 #define LINUX_SYS_PIDFD_GETFD 438
 #define LINUX_SYS_MOUNT_SETATTR 442
 
 // Has the kernel refuse with EPERM what no service needs; without `network` every socket but a connected local pair,
-// without `spawn` the start of programs. Sockets of the file system and all but the internet's are refused in any case:
-// the gateway's own control socket is one. io_uring is refused because it would do the same unseen.
+// without `spawn` the start of programs, and of processes, so that what dies dies whole. Sockets of the file system and all
+// but the internet's are refused in any case: the gateway's own control socket is one, and a pair of datagram sockets could
+// be connected to any other. io_uring is refused because it would do the same unseen. Priorities and shared memory of the
+// user's other processes cannot be touched, nor, without `spawn`, their limits. Nor can the process have itself spared when
+// its parent dies.
 // Call it before there are other threads. -ENOSYS: this architecture or kernel has no such filters.
 static inline int linux_seccomp_filter(int network, int spawn) {
 #ifndef LINUX_AUDIT_ARCHITECTURE
@@ -124,12 +129,16 @@ static inline int linux_seccomp_filter(int network, int spawn) {
       LINUX_SYS_IO_URING_SETUP, SYS_keyctl, SYS_add_key, SYS_request_key, SYS_reboot, SYS_swapon, SYS_swapoff, SYS_acct,
       SYS_quotactl, SYS_settimeofday, SYS_clock_settime, SYS_adjtimex, SYS_clock_adjtime, SYS_sethostname,
       SYS_setdomainname, SYS_syslog, SYS_vhangup, SYS_name_to_handle_at, SYS_open_by_handle_at, SYS_lookup_dcookie,
-      SYS_personality, SYS_nfsservctl,
+      SYS_personality, SYS_nfsservctl, LINUX_SYS_PIDFD_SEND_SIGNAL, SYS_setpriority, SYS_ioprio_set,
+      SYS_shmget, SYS_semget, SYS_msgget, SYS_mq_open,
 #ifdef __x86_64__
       SYS_iopl, SYS_ioperm, SYS_modify_ldt, SYS_uselib, SYS_ustat, SYS__sysctl, SYS_create_module,
 #endif
   };
-  struct sock_filter code[2 * sizeof never / sizeof *never + 32];
+  // Their first argument is a process, any of the same user; 0 is the caller. The first is for what it has started, too.
+  static const uint32_t own[] = {SYS_prlimit64, SYS_sched_setaffinity, SYS_sched_setscheduler, SYS_sched_setparam,
+                                 SYS_sched_setattr};
+  struct sock_filter code[2 * sizeof never / sizeof *never + 5 * sizeof own / sizeof *own + 64];
   unsigned short n = 0;
 #define LINUX_BPF(...) code[n++] = (struct sock_filter)__VA_ARGS__
 #define LINUX_REFUSE LINUX_BPF(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM))
@@ -144,11 +153,46 @@ static inline int linux_seccomp_filter(int network, int spawn) {
     LINUX_BPF(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, never[i], 0, 1));
     LINUX_REFUSE;
   }
+  for (size_t i = spawn ? 1 : 0; i < sizeof own / sizeof *own; i++) {
+    LINUX_BPF(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, own[i], 0, 4));
+    LINUX_BPF(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)));
+    LINUX_BPF(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0));
+    LINUX_REFUSE;
+    LINUX_BPF(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  }
   if (!spawn) {
-    LINUX_BPF(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execve, 1, 0));
+    LINUX_BPF(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execve, 3, 0));
+    LINUX_BPF(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_setsid, 2, 0));
+    LINUX_BPF(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_setpgid, 1, 0));
     LINUX_BPF(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execveat, 0, 1));
     LINUX_REFUSE;
+#ifdef __x86_64__
+    LINUX_BPF(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fork, 1, 0));
+    LINUX_BPF(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_vfork, 0, 1));
+    LINUX_REFUSE;
+#endif
+    // Its flags are in memory, where a filter cannot look: callers then use clone.
+    LINUX_BPF(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, LINUX_SYS_CLONE3, 0, 1));
+    LINUX_BPF(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS));
+    LINUX_BPF(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 4));
+    LINUX_BPF(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)));
+    LINUX_BPF(BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x00010000 /* CLONE_THREAD */, 1, 0));
+    LINUX_REFUSE;
+    LINUX_BPF(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
   }
+  LINUX_BPF(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 6));
+  LINUX_BPF(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)));
+  LINUX_BPF(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PR_SET_PDEATHSIG, 0, 3));
+  LINUX_BPF(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])));
+  LINUX_BPF(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SIGKILL, 1, 0));
+  LINUX_REFUSE;
+  LINUX_BPF(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  LINUX_BPF(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socketpair, 0, 5));
+  LINUX_BPF(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])));
+  LINUX_BPF(BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xF));
+  LINUX_BPF(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SOCK_STREAM, 1, 0));
+  LINUX_REFUSE;
+  LINUX_BPF(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
   if (network) {
     LINUX_BPF(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 5));
     LINUX_BPF(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)));

@@ -213,7 +213,8 @@ def test_only_the_own_directory_can_be_written(prober, tmp_path):
 def test_what_no_service_needs_is_refused(prober):
     if "seccomp" not in listed(prober, "prober")["sandbox"]:
         pytest.skip("this kernel has no seccomp filters")
-    for what in ("traces", "mounts", "connects", "spawns"):
+    for what in ("traces", "mounts", "connects", "spawns", "leaves", "outlives", "forks", "pairs", "limits", "slows",
+                 "stays"):
         assert tried(prober, what) == errno.EPERM, what
     assert tried(prober, "connects", "unix") == errno.EPERM
     assert tried(prober, "core") == 0
