@@ -236,11 +236,12 @@ static inline int linux_socket_timeout(int fd, int milliseconds) {
   return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0 ? -errno : 0;
 }
 
-// Starts `path` with exactly this environment (NULL: this process's), `descriptor` as its number 3, nothing on 0 and 1, no
-// signal blocked or ignored, and a process group of its own, so that it can be killed with all it starts. One that is to
-// die with its parent dies with the calling thread: the kernel takes that thread for the parent.
+// Starts `path` with exactly this environment (NULL: this process's), `descriptor` as its number 3, `errors` as its
+// number 2 (below 0: this process's), nothing on 0 and 1, no signal blocked or ignored, and a process group of its own, so
+// that it can be killed with all it starts. One that is to die with its parent dies with the calling thread: the kernel
+// takes that thread for the parent.
 static inline int linux_spawn(const char *_Nonnull path, char *_Nullable const *_Nonnull arguments,
-                              char *_Nullable const *_Nullable environment, int descriptor) {
+                              char *_Nullable const *_Nullable environment, int descriptor, int errors) {
   extern char **environ;
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
@@ -252,6 +253,7 @@ static inline int linux_spawn(const char *_Nonnull path, char *_Nullable const *
   posix_spawnattr_init(&attributes);
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+  if (errors >= 0) posix_spawn_file_actions_adddup2(&actions, errors, 2);
   posix_spawn_file_actions_adddup2(&actions, descriptor, 3);
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setsigdefault(&attributes, &all);

@@ -51,7 +51,7 @@ final class IsolatedCode: PluginCode, @unchecked Sendable {
     order.logLevel = host.log.level
     let description: IsolatedProcess.Description
     do throws(Refusal) {
-      description = try Self.describe(order, name: file.label, executable: executable)
+      description = try Self.describe(order, file.label, executable, host.log)
     } catch {
       stage.remove(copy)
       throw error
@@ -81,8 +81,9 @@ final class IsolatedCode: PluginCode, @unchecked Sendable {
 
   private static func describe(
     _ order: LoadOrder,
-    name: String,
-    executable: String
+    _ name: String,
+    _ executable: String,
+    _ log: Log
   ) throws(Refusal) -> IsolatedProcess.Description {
     let deadline = MonotonicClock.now + loadLimit.nanoseconds
     let process: IsolatedProcess
@@ -93,6 +94,9 @@ final class IsolatedCode: PluginCode, @unchecked Sendable {
         order: order,
         receive: { _, _ in },
         ended: { _, _ in }
+        complaints: { line in
+          log.write(.warning, "its standard error", [("plugin", name), ("line", line)])
+        },
       )
     } catch { throw Refusal(description: "its process cannot be started: \(error)") }
     defer { process.kill() }

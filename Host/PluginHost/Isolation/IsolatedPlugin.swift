@@ -152,6 +152,7 @@ final class IsolatedPlugin: @unchecked Sendable {
       )
     } catch { throw .refused("its process cannot be started: \(error)") }
     let mayLive = state.withLock { state in
+        complaints: { [self] line in log(.warning, "its standard error", [("line", line)]) },
       guard !state.isEnding else { return false }
       state.process = process
       state.repeated = 0

@@ -46,6 +46,8 @@ final class IsolatedProcess: Sendable {
     var pid: CInt = 0
     var link: ProcessLink?
     var description: Result<Description, LoadRefusal>?
+  /// Hears what is written to its standard error, by line; on a thread of its own.
+  typealias Complaints = @Sendable (_ line: String) -> Void
     var steps: [UInt32: Outcome] = [:]
     var lastStep: UInt32 = 0
     /// How it ended, in words.
@@ -74,13 +76,15 @@ final class IsolatedProcess: Sendable {
     name: String,
     executable: String,
     order: LoadOrder,
+  ///   - complaints: Hears what it writes to its standard error.
     receive: @escaping Receiver,
     ended: @escaping Ending
   ) throws(SystemError) {
     try HostThread(name: "\(name) process") { [self] in
-      run(executable: executable, order: order, receive: receive)
+      run(executable: executable, order: order, receive: receive, complaints: complaints)
       let exit = state.withLock { $0.exit } ?? "not started"
       ended(self, exit)
+    complaints: @escaping Complaints,
     }.detach()
   }
 
@@ -163,11 +167,16 @@ final class IsolatedProcess: Sendable {
 
   // MARK: - On its thread
 
-  private func run(executable: String, order: LoadOrder, receive: Receiver) {
+  private func run(
+    executable: String,
+    order: LoadOrder,
+    receive: Receiver,
+    complaints: @escaping Complaints
+  ) {
     let link: ProcessLink
     let child: CInt
     do throws(SystemError) {
-      (link, child) = try Self.start(executable, order)
+      (link, child) = try Self.start(executable, order, complaints)
     } catch {
       return end("it could not be started: \(error)")
     }
@@ -259,7 +268,8 @@ final class IsolatedProcess: Sendable {
 
   private static func start(
     _ executable: String,
-    _ order: LoadOrder
+    _ order: LoadOrder,
+    _ complaints: @escaping Complaints
   ) throws(SystemError) -> (ProcessLink, CInt) {
     var ends: [CInt] = [0, 0]
     let paired = unsafe linux_socket_pair(&ends)
@@ -268,7 +278,13 @@ final class IsolatedProcess: Sendable {
     let link = try ProcessLink(Descriptor(adopting: ends[0]), isGateway: true)
     let arguments = CStrings([executable, GuestProcess.verb])
     let variables = CStrings(environment(order))
-    let child = unsafe linux_spawn(executable, arguments.pointer, variables.pointer, theirs.raw)
+    let child = unsafe linux_spawn(
+      executable,
+      arguments.pointer,
+      variables.pointer,
+      theirs.raw,
+      errors.raw
+    )
     guard child > 0 else { throw SystemError(call: "posix_spawn", code: -child) }
     return (link, child)
   }
@@ -283,3 +299,4 @@ final class IsolatedProcess: Sendable {
     return all
   }
 }
+    let errors = try ErrorOutput.begin(complaints)

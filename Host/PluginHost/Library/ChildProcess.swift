@@ -84,7 +84,7 @@ enum ChildProcess {
     report: CInt
   ) throws(SystemError) -> CInt {
     let list = CStrings(arguments)
-    let child = unsafe linux_spawn(program, list.pointer, nil, report)
+    let child = unsafe linux_spawn(program, list.pointer, nil, report, -1)
     guard child > 0 else { throw SystemError(call: "posix_spawn", code: -child) }
     return child
   }
