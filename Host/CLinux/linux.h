@@ -289,6 +289,14 @@ static inline int linux_child_end(int child) {
   return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+// What `child` ended with, as linux_child_end says it; its number stays its own until that is called.
+static inline int linux_child_ended(int child) {
+  siginfo_t info = {0};
+  if (waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) < 0) return errno == EINTR ? -1000 : 255;
+  if (info.si_pid == 0) return -1000;
+  return info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
+}
+
 // A descriptor that reports changes of directories; reads of it never wait.
 static inline int linux_inotify(void) {
   int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);

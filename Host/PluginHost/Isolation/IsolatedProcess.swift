@@ -150,13 +150,21 @@ final class IsolatedProcess: Sendable {
   ///
   /// - Parameter reason: Stands in place of the signal in what is told of its end; `nil` when it was meant to end.
   func kill(_ reason: String? = nil) {
-    let pid: CInt = state.withLock { state in
+    let link = state.withLock { state in
       if state.reason == nil { state.reason = reason }
       state.isCondemned = true
-      return state.exit == nil ? state.pid : 0
+      // Reaped after `exit` is set, under the lock too, so that the number is still its own.
+      if state.exit == nil, state.pid > 0 { Self.strike(state.pid) }
+      return state.link
     }
-    // Not reaped before `exit` is set under the lock, so that the number is still its own.
-    if pid > 0 { _ = Glibc.kill(-pid, SIGKILL) }
+    // What it has started may have the other end too, and must not keep this one waiting.
+    link?.close()
+  }
+
+  /// Kills a process that is not reaped, and its group: it may have left that.
+  private static func strike(_ child: CInt) {
+    _ = Glibc.kill(-child, SIGKILL)
+    _ = Glibc.kill(child, SIGKILL)
   }
 
   /// Waits for its end.
@@ -186,7 +194,10 @@ final class IsolatedProcess: Sendable {
       state.lastPong = MonotonicClock.now
       return state.isCondemned
     }
-    if isCondemned { _ = Glibc.kill(-child, SIGKILL) }
+    if isCondemned {
+      Self.strike(child)
+      link.close()
+    }
     link.send(order.frame)
     while let frame = link.next() {
       do throws(LinkFrame.Fault) {
@@ -204,13 +215,14 @@ final class IsolatedProcess: Sendable {
 
   private func reap(_ child: CInt) {
     let grace = MonotonicClock.now + 500_000_000
-    var status = linux_child_end(child)
+    var status = linux_child_ended(child)
     while status == -1000 {
-      if MonotonicClock.now > grace { _ = Glibc.kill(-child, SIGKILL) }
+      if MonotonicClock.now > grace { Self.strike(child) }
       let _: Bool? = Monitor(()).wait(until: MonotonicClock.now + 2_000_000) { _ in nil }
-      status = linux_child_end(child)
+      status = linux_child_ended(child)
     }
-    _ = Glibc.kill(-child, SIGKILL)
+    // Its number is not given to another before it is reaped.
+    Self.strike(child)
     end(ChildProcess.endWords(status))
   }
 
@@ -220,6 +232,7 @@ final class IsolatedProcess: Sendable {
       state.link = nil
     }
     state.wakeAll()
+    _ = linux_child_end(child)
   }
 
   private func take(_ frame: LinkFrame, _ receive: Receiver) throws(LinkFrame.Fault) {

@@ -41,12 +41,12 @@ enum ChildProcess {
     let deadline = MonotonicClock.now + limit.nanoseconds
     let report = read(input.raw, until: deadline)
     let status = wait(for: child, until: deadline)
-    // Also when it has ended: what it started may still run.
+    // Also when it has ended: what it started may still run. Its number is not given to another before it is reaped.
     kill(-child, SIGKILL)
-    guard let status else {
-      _ = wait(for: child, until: MonotonicClock.now + 1_000_000_000)
-      return (report, .hung)
-    }
+    kill(child, SIGKILL)
+    _ = status ?? wait(for: child, until: MonotonicClock.now + 1_000_000_000)
+    _ = linux_child_end(child)
+    guard let status else { return (report, .hung) }
     return (report, status < 0 ? .crashed(signal: -status) : .exited(status))
   }
 
@@ -105,7 +105,7 @@ enum ChildProcess {
 
   private static func wait(for child: CInt, until deadline: Int64) -> CInt? {
     while true {
-      let end = linux_child_end(child)
+      let end = linux_child_ended(child)
       if end != -1000 { return end }
       guard MonotonicClock.now < deadline else { return nil }
       let pause = MonotonicClock.now + 1_000_000
