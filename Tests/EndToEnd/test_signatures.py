@@ -30,9 +30,9 @@ def keys(tmp_path_factory):
 def signed(tmp_path, fixture_library, keys):
     """Copies a fixture's library and signs the copy."""
 
-    def sign(name, key="ours"):
+    def sign(name, key="ours", **definitions):
         path = tmp_path / f"{name}.so"
-        shutil.copy(fixture_library(name), path)
+        shutil.copy(fixture_library(name, **definitions), path)
         ended = run_gateway("plugin", "sign", "--key", keys[key][0], path)
         assert ended.returncode == 0, ended.stderr
         return path
@@ -173,6 +173,12 @@ def test_a_library_that_was_changed_is_refused_and_the_old_one_serves_on(start, 
     assert run_gateway("plugin", "sign", "--key", keys["ours"][0], path).returncode == 0
     listed = lambda: json.loads(gateway.run("plugin", "list", "--json").stdout)[0]
     assert eventually(lambda: listed()["generation"] == 2 and listed()["state"] == "active")
+
+
+def test_a_library_of_another_minor_contract_is_what_was_signed_in_its_own_process_too(start, signed, keys):
+    content = {"library": str(signed("prober", MINOR=7)), "signed_by": [keys["ours"][1]], "isolation": "process"}
+    gateway = start(files={"10-prober.json": content}, REQUIRE_SIGNED="true")
+    assert gateway.get("/health").json()["services"]["prober"]["available"] is True, gateway.log.text()
 
 
 def test_a_gateway_may_require_that_every_file_names_a_signer(start, signed, keys, edge):

@@ -23,10 +23,14 @@ static inline void quiesced(void *self, gw_operation done) {
   TABLE(gw_core_v1, GW_CORE_1)->complete(CTX, done, GW_OK, TEXT(""));
 }
 
+#ifndef MINOR // of the contract
+#define MINOR GW_ABI_MINOR
+#endif
+
 #define PLUGIN(name, make)                                                                          \
   static const gw_plugin_v1 plugin = {.struct_size = sizeof(gw_plugin_v1),                          \
                                       .abi_major = GW_ABI_MAJOR,                                    \
-                                      .abi_minor = GW_ABI_MINOR,                                    \
+                                      .abi_minor = MINOR,                                           \
                                       .id = {(const uint8_t *)name, sizeof(name) - 1},              \
                                       .version = {(const uint8_t *)"1.2.3", 5},                     \
                                       .description = {(const uint8_t *)"A fixture.", 10},           \

@@ -34,6 +34,7 @@ package enum GuestProcess {
         frame.add(guest.library.id)
         frame.add(guest.library.version)
         frame.add(guest.library.summary)
+        frame.add(unsafe guest.library.descriptor.pointee.abi_minor)
         frame.add(sandbox.holding.joined(separator: " "))
         frame.add(sandbox.missing.joined(separator: " "))
       }
@@ -55,7 +56,9 @@ package enum GuestProcess {
     } catch {
       link.send(.loaded) { frame in
         frame.add("\(error)")
-        for _ in 0..<5 { frame.add("") }
+        for _ in 0..<3 { frame.add("") }
+        frame.add(UInt32(0))
+        for _ in 0..<2 { frame.add("") }
       }
       // The link takes nothing without a reader once its buffer is full: wait until the gateway hangs up.
       while link.next() != nil {}

@@ -70,7 +70,8 @@ final class IsolatedCode: PluginCode, @unchecked Sendable {
     unsafe descriptor = IsolatedTable.make(
       id: UnsafeBufferPointer(texts[0]),
       version: UnsafeBufferPointer(texts[1]),
-      summary: UnsafeBufferPointer(texts[2])
+      summary: UnsafeBufferPointer(texts[2]),
+      abiMinor: description.abiMinor
     )
   }
 

@@ -25,6 +25,8 @@ final class IsolatedProcess: Sendable {
     var id = ""
     var version = ""
     var summary = ""
+    /// Of the contract that it was built for.
+    var abiMinor: UInt32 = 0
     /// What the kernel keeps it from, and what it could not be kept from.
     var layers: [String] = []
     var missing: [String] = []
@@ -279,6 +281,7 @@ final class IsolatedProcess: Sendable {
     }
   }
 
+      description.abiMinor = try reader.number()
   private static func start(
     _ executable: String,
     _ order: LoadOrder,

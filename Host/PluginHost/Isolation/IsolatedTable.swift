@@ -5,13 +5,14 @@ enum IsolatedTable {
   static func make(
     id: UnsafeBufferPointer<UInt8>,
     version: UnsafeBufferPointer<UInt8>,
-    summary: UnsafeBufferPointer<UInt8>
+    summary: UnsafeBufferPointer<UInt8>,
+    abiMinor: UInt32
   ) -> UnsafePointer<gw_plugin_v1> {
     unsafe InterfaceDirectory.keep(
       gw_plugin_v1(
         struct_size: UInt32(MemoryLayout<gw_plugin_v1>.size),
         abi_major: GW_ABI_MAJOR,
-        abi_minor: GW_ABI_MINOR,
+        abi_minor: abiMinor,
         flags: 0,
         id: gw_bytes(start: id.baseAddress, count: id.count),
         version: gw_bytes(start: version.baseAddress, count: version.count),
