@@ -15,6 +15,7 @@ from conftest import ROOT, Gateway, eventually, make_token, run_gateway
 from raw import bearer, request_bytes
 from steady import Ask, Load
 
+from swaps import put
 # The contract is one: these tests of others run here once more, against the fixtures below.
 from test_drain import (  # noqa: F401
     test_a_long_answer_under_way_is_finished, test_a_plugin_that_blocks_its_thread_does_not_hinder_the_end,

@@ -1,8 +1,8 @@
 // A plugin to be replaced while it serves: every answer says which build and which generation gave it.
 //
-// Built with -DNAME=\"id\" -DBUILD=n and what else a build is to be: see the defaults below. Two files in the data
+// Built with -DNAME=\"id\" -DBUILD=n and what else a build is to be: see the defaults below. Some files in the data
 // directory, which all generations share, are read while it runs: "release" ends what waits, "sick-BUILD" makes that
-// build report itself unhealthy.
+// build report itself unhealthy. "doomed-BUILD" has it crash in create.
 #include "fixture.h"
 #include <pthread.h>
 #include <stdio.h>
@@ -236,11 +236,14 @@ static gw_status create(const gw_host_v1 *given, gw_bytes settings, void **self)
       {"POST", "/v1/" NAME "/sum", GW_ROUTE_STREAM | GW_ROUTE_PUBLIC, {.request = sum, .body = sum_body, .end = freed}},
       {"GET", "/v1/" NAME "/wait", GW_ROUTE_PUBLIC, {.request = wait_released, .cancel = cancelled, .end = freed}},
       {"GET", "/v1/" NAME "/stream", GW_ROUTE_PUBLIC, {.request = stream, .cancel = cancelled, .end = freed}}};
+  char doomed[32];
   host = given;
   (void)settings;
   *self = NULL;
   gw_bytes path = TABLE(gw_core_v1, GW_CORE_1)->data_directory(CTX);
   snprintf(directory, sizeof directory, "%.*s", (int)path.count, (const char *)path.start);
+  snprintf(doomed, sizeof doomed, "doomed-%d", BUILD);
+  if (has_file(doomed)) abort();
   for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
     if (add_route(routes[i].method, routes[i].path, routes[i].flags, &routes[i].handler) < 0) return GW_E_INTERNAL;
   *self = &numbers;

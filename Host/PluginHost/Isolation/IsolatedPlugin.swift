@@ -279,9 +279,11 @@ final class IsolatedPlugin: @unchecked Sendable {
   // MARK: - Interfaces
 
   func interface(_ id: String) -> UnsafeRawPointer? {
-    let offers = state.withLock { $0.offers }
+    // What a process had in memory has ended with it: without it there is no state that a new build would have to wait for.
+    let (offers, isLost) = state.withLock { ($0.offers, $0.hasServed && !$0.isServing) }
     switch id {
-    case GW_PLUGIN_STATE_1 where offers.schema != nil: return unsafe UnsafeRawPointer(stateTable)
+    case GW_PLUGIN_STATE_1 where offers.schema != nil && !isLost:
+      return unsafe UnsafeRawPointer(stateTable)
     case GW_PLUGIN_JOBS_1 where offers.jobs: return unsafe UnsafeRawPointer(Self.jobsTable)
     case GW_PLUGIN_SELFTEST_1 where offers.selfTest:
       return unsafe UnsafeRawPointer(Self.selfTestTable)
