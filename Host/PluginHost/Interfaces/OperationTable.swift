@@ -111,6 +111,15 @@ package final class OperationTable: Sendable {
     for operation in open { revoke(operation, status: status) }
   }
 
+  /// Whether an operation is neither completed nor revoked.
+  package func isOpen(_ operation: gw_operation) -> Bool {
+    let index = Int(operation.v & 0xFFFF_FFFF)
+    return state.withLock { state in
+      index < state.slots.count && state.slots[index].completion != nil
+        && UInt64(state.slots[index].generation) == operation.v >> 32
+    }
+  }
+
   /// How many are open.
   package var count: Int { state.withLock { $0.slots.count - $0.free.count } }
 

@@ -94,10 +94,10 @@ final class IsolatedCode: PluginCode, @unchecked Sendable {
         executable: executable,
         order: order,
         receive: { _, _ in },
-        ended: { _, _ in }
         complaints: { line in
           log.write(.warning, "its standard error", [("plugin", name), ("line", line)])
         },
+        ended: { _, _ in }
       )
     } catch { throw Refusal(description: "its process cannot be started: \(error)") }
     defer { process.kill() }

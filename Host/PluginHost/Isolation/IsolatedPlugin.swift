@@ -23,6 +23,8 @@ final class IsolatedPlugin: @unchecked Sendable {
     var layers: [String] = []
     /// What the plugin declared, in its order, with the host's answers.
     var declarations: [Declaration] = []
+    /// What was sent of them, refused or not.
+    var declaredBytes = 0
     /// How many of them the present process has repeated, and whether it strayed from them.
     var repeated = 0
     var hasStrayed = false
@@ -30,6 +32,8 @@ final class IsolatedPlugin: @unchecked Sendable {
     var calls: [UInt64: RemoteCall] = [:]
     /// What it owes the host, by number: whether the health check's report, and else a completion.
     var owed: [UInt64: Bool] = [:]
+    /// How many it may owe before those are looked for that the host waits for no longer.
+    var owedMark = 1024
     /// Jobs that run in it.
     var jobs: [UInt32: gw_job] = [:]
     var offers = Offers()
@@ -148,11 +152,11 @@ final class IsolatedPlugin: @unchecked Sendable {
         receive: { [self] frame, process throws(LinkFrame.Fault) in
           try receive(frame, from: process)
         },
+        complaints: { [self] line in log(.warning, "its standard error", [("line", line)]) },
         ended: { [self] process, exit in ended(process, exit) }
       )
     } catch { throw .refused("its process cannot be started: \(error)") }
     let mayLive = state.withLock { state in
-        complaints: { [self] line in log(.warning, "its standard error", [("line", line)]) },
       guard !state.isEnding else { return false }
       state.process = process
       state.repeated = 0
@@ -196,7 +200,12 @@ final class IsolatedPlugin: @unchecked Sendable {
       process.kill("it broke the protocol of the link: create")
       throw .ended("it broke the protocol of the link")
     }
-    state.withLock { $0.offers = offers }
+    let isOther = state.withLock { state in
+      if state.hasServed, state.offers != offers { return true }
+      state.offers = offers
+      return false
+    }
+    if isOther { throw .refused(Self.strayed) }
     keepStateTable(offers)
   }
 

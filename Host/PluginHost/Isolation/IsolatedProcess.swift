@@ -40,17 +40,21 @@ final class IsolatedProcess: Sendable {
     case hangs
   }
 
+  /// Characters of a sentence that are kept.
+  private static let sentenceLength = 2048
+
   /// Who hears what the process says and how it ends; on the process's thread.
   typealias Receiver = @Sendable (LinkFrame, IsolatedProcess) throws(LinkFrame.Fault) -> Void
   typealias Ending = @Sendable (IsolatedProcess, _ exit: String) -> Void
+  /// Hears what is written to its standard error, by line; on a thread of its own.
+  typealias Complaints = @Sendable (_ line: String) -> Void
 
   private struct State {
     var pid: CInt = 0
     var link: ProcessLink?
     var description: Result<Description, LoadRefusal>?
-  /// Hears what is written to its standard error, by line; on a thread of its own.
-  typealias Complaints = @Sendable (_ line: String) -> Void
-    var steps: [UInt32: Outcome] = [:]
+    /// The steps that somebody waits for, each with what it gave.
+    var steps: [UInt32: Outcome?] = [:]
     var lastStep: UInt32 = 0
     /// How it ended, in words.
     var exit: String?
@@ -72,21 +76,21 @@ final class IsolatedProcess: Sendable {
   ///   - executable: The gateway's own binary.
   ///   - order: What to load.
   ///   - receive: Hears what the process says.
+  ///   - complaints: Hears what it writes to its standard error.
   ///   - ended: Hears of its end, once.
   /// - Throws: `SystemError` when no thread can be made.
   init(
     name: String,
     executable: String,
     order: LoadOrder,
-  ///   - complaints: Hears what it writes to its standard error.
     receive: @escaping Receiver,
+    complaints: @escaping Complaints,
     ended: @escaping Ending
   ) throws(SystemError) {
     try HostThread(name: "\(name) process") { [self] in
       run(executable: executable, order: order, receive: receive, complaints: complaints)
       let exit = state.withLock { $0.exit } ?? "not started"
       ended(self, exit)
-    complaints: @escaping Complaints,
     }.detach()
   }
 
@@ -132,15 +136,17 @@ final class IsolatedProcess: Sendable {
   ) throws(Failure) -> Outcome {
     let number = state.withLock { state in
       state.lastStep += 1
+      state.steps[state.lastStep] = .some(nil)
       return state.lastStep
     }
+    defer { _ = state.withLock { $0.steps.removeValue(forKey: number) } }
     send(.step) { frame in
       frame.add(number)
       frame.add(step.rawValue)
       fill(&frame)
     }
     let outcome: Outcome?? = state.wait(until: deadline) { state in
-      if let outcome = state.steps.removeValue(forKey: number) { return .some(outcome) }
+      if let outcome = state.steps[number] ?? nil { return .some(outcome) }
       return state.exit == nil ? nil : .some(nil)
     }
     guard let outcome else { throw .hangs }
@@ -226,6 +232,7 @@ final class IsolatedProcess: Sendable {
     // Its number is not given to another before it is reaped.
     Self.strike(child)
     end(ChildProcess.endWords(status))
+    _ = linux_child_end(child)
   }
 
   private func end(_ exit: String) {
@@ -234,7 +241,6 @@ final class IsolatedProcess: Sendable {
       state.link = nil
     }
     state.wakeAll()
-    _ = linux_child_end(child)
   }
 
   private func take(_ frame: LinkFrame, _ receive: Receiver) throws(LinkFrame.Fault) {
@@ -248,12 +254,16 @@ final class IsolatedProcess: Sendable {
         let number = try reader.number(UInt32.self)
         return try (
           number,
-          Outcome(status: reader.number(), sentence: reader.text(), bytes: reader.array())
+          Outcome(
+            status: reader.number(),
+            sentence: String(reader.text().prefix(Self.sentenceLength)),
+            bytes: reader.array()
+          )
         )
       }
       state.withLock { state in
-        // An answer nobody asked for is not kept.
-        if number <= state.lastStep { state.steps[number] = outcome }
+        // What nobody waits for is not kept.
+        if state.steps[number] != nil { state.steps[number] = outcome }
       }
       state.wakeAll()
     case .pong:
@@ -266,22 +276,25 @@ final class IsolatedProcess: Sendable {
     _ frame: LinkFrame
   ) throws(LinkFrame.Fault) -> Result<Description, LoadRefusal> {
     try frame.read { (reader) throws(LinkFrame.Fault) in
-      let refusal = try reader.text()
+      let refusal = try String(reader.text().prefix(sentenceLength))
       var description = Description()
       description.id = try reader.text()
       description.version = try reader.text()
       description.summary = try reader.text()
+      description.abiMinor = try reader.number()
       description.layers = try reader.text().split(separator: " ").map(String.init)
       description.missing = try reader.text().split(separator: " ").map(String.init)
       guard refusal.isEmpty else { return .failure(LoadRefusal(sentence: refusal)) }
-      guard Names.isPluginID(description.id), Names.isVersion(description.version) else {
+      // The summary was cut in that process; what cannot be read in it may have grown.
+      guard Names.isPluginID(description.id), Names.isVersion(description.version),
+        description.summary.utf8.count <= 4 * 512
+      else {
         throw .badValue
       }
       return .success(description)
     }
   }
 
-      description.abiMinor = try reader.number()
   private static func start(
     _ executable: String,
     _ order: LoadOrder,
@@ -292,6 +305,7 @@ final class IsolatedProcess: Sendable {
     guard paired == 0 else { throw SystemError(call: "socketpair", code: -paired) }
     let theirs = Descriptor(adopting: ends[1])
     let link = try ProcessLink(Descriptor(adopting: ends[0]), isGateway: true)
+    let errors = try ErrorOutput.begin(complaints)
     let arguments = CStrings([executable, GuestProcess.verb])
     let variables = CStrings(environment(order))
     let child = unsafe linux_spawn(
@@ -315,4 +329,3 @@ final class IsolatedProcess: Sendable {
     return all
   }
 }
-    let errors = try ErrorOutput.begin(complaints)

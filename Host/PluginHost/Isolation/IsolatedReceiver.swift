@@ -21,7 +21,10 @@ extension IsolatedPlugin {
       let index = try frame.read { (reader) throws(LinkFrame.Fault) in
         try reader.number(UInt32.self)
       }
-      proxy(index)?.behind.subtract(1, ordering: .relaxed)
+      // More than it was sent would have others think that it has room.
+      if let proxy = proxy(index), proxy.behind.subtract(1, ordering: .relaxed).newValue < 0 {
+        throw .badValue
+      }
     default: throw .wrongDirection(frame.kind)
     }
   }
@@ -34,6 +37,11 @@ extension IsolatedPlugin {
   }
 
   // MARK: - Questions
+
+  /// Bytes of all that one plugin declares.
+  private static let maxDeclaredBytes = 64 << 20
+  /// Service calls that one plugin may wait for at once.
+  private static let maxCalls = 1024
 
   private static func reply(
     _ process: IsolatedProcess,
@@ -76,9 +84,12 @@ extension IsolatedPlugin {
     if state.withLock({ $0.hasServed }) {
       return Self.reply(process, number, GW_E_STATE, sentence: Self.strayed)
     }
-    guard state.withLock({ Int(index) == $0.declarations.count && index < 4096 }) else {
-      throw .badValue
+    let isNext = state.withLock { state in
+      state.declaredBytes += bytes.count
+      return Int(index) == state.declarations.count && index < 4096
+        && state.declaredBytes <= Self.maxDeclaredBytes
     }
+    guard isNext else { throw .badValue }
     let proxy = IsolatedProxy(plugin: self, index: index)
     var metric: UInt64 = 0
     let status = try RemoteDeclaration.carryOut(frame, context: context, proxy, &metric)
@@ -122,6 +133,10 @@ extension IsolatedPlugin {
       unsafe call.subject = try reader.span()
       let timeout = try reader.number(UInt64.self)
       let token = try reader.number(UInt64.self)
+      // What it waits for takes room in a table that all plugins share.
+      guard withInstance(0, { $0.declared.withLock { $0.calls.count } }) < Self.maxCalls else {
+        return (number, GW_E_LIMIT)
+      }
       let pending = unsafe Unmanaged.passRetained(
         IsolatedServiceCall(process: process, token: token)
       )
@@ -163,7 +178,7 @@ extension IsolatedPlugin {
       switch frame.kind {
       case .returned:
         let (status, error) = try (reader.number(gw_status.self), reader.text())
-        call(handle)?.hear(.returned(status, error: error.isEmpty ? nil : error))
+        try call(handle)?.returned(status, error: error.isEmpty ? nil : error)
       case .consumed:
         let count = try reader.count(most: LinkFrame.maxAnswerBytes)
         let (status, error) = try (reader.number(gw_status.self), reader.text())
@@ -230,6 +245,9 @@ extension IsolatedPlugin {
   private func jobs(_ frame: LinkFrame) throws(LinkFrame.Fault) {
     let (token, name) = try frame.read { (reader) throws(LinkFrame.Fault) in
       try (reader.number(UInt32.self), frame.kind == .jobBegan ? reader.text() : "")
+    }
+    guard frame.kind == .jobEnded || state.withLock({ $0.jobs[token] == nil }) else {
+      throw .badValue
     }
     withInstance(()) { instance in
       guard frame.kind == .jobBegan else {

@@ -108,7 +108,7 @@ extension IsolatedPlugin {
   }
 
   static let strayed =
-    "its process declares other routes, topics, services, checks, metrics or repeated work than at first; reload the plugin"
+    "its process declares other routes, topics, services, checks, metrics, repeated work or interfaces than at first; reload the plugin"
 
   /// Whether the new process has declared something else than the first.
   ///

@@ -53,9 +53,15 @@ extension IsolatedPlugin {
 
   /// Remembers what the process must complete; `nil` when there is none.
   private func owe(_ operation: gw_operation, isReport: Bool) -> IsolatedProcess? {
-    state.withLock { state in
+    let operations = withInstance(nil) { $0.host.operations }
+    return state.withLock { state in
       guard state.isServing, let process = state.process else { return nil }
       state.owed[operation.v] = isReport
+      if state.owed.count > state.owedMark {
+        // Calls and checks whose time was over, which it never completed.
+        state.owed = state.owed.filter { operations?.isOpen(gw_operation(v: $0.key)) ?? false }
+        state.owedMark = max(1024, 2 * state.owed.count)
+      }
       return process
     }
   }

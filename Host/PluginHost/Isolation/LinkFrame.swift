@@ -21,8 +21,9 @@ struct LinkFrame: Sendable, Equatable {
       case .step, .request, .body: 1 << 30
       case .stepped, .reply, .fail, .respond, .write: LinkFrame.maxAnswerBytes
       case .event, .serve, .called, .publish, .call, .complete: 17 << 20
-      case .load, .declare: 1 << 20
-      case .loaded, .start, .report, .log, .record: 1 << 19
+      case .load: 1 << 20
+      case .declare, .start, .report, .log, .record: 1 << 19
+      case .loaded: 1 << 16
       default: 1 << 13
       }
     }

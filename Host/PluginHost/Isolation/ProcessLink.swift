@@ -18,6 +18,13 @@ final class ProcessLink: Sendable {
   /// Bytes that may wait for a peer that reads nothing; then it counts as broken.
   static let maxOutboxBytes = 1 << 30
 
+  /// Bytes that may wait for a plugin's process before nothing more is read of what it says.
+  ///
+  /// Else one that asks and asks and reads nothing would have the gateway keep all answers. That process itself goes on
+  /// reading whatever waits, so that the two ends cannot wait for each other.
+  static let maxUnreadBytes = 16 << 20
+
+  private let isGateway: Bool
   private let socket: Descriptor
   private let bell: Descriptor
   private let outbox = Mutex(Outbox())
@@ -38,6 +45,7 @@ final class ProcessLink: Sendable {
     guard raw >= 0 else { throw SystemError(call: "eventfd", code: -raw) }
     bell = Descriptor(adopting: raw)
     self.socket = socket
+    self.isGateway = isGateway
     incoming = Mutex(Incoming(decoder: FrameDecoder(isFromGateway: !isGateway)))
   }
 
@@ -106,6 +114,10 @@ final class ProcessLink: Sendable {
   /// Takes what has come, after waiting for it; `false` at the end.
   private func receive() -> Bool {
     while true {
+      guard !isGateway || backlog <= Self.maxUnreadBytes else {
+        guard wait(reads: false) else { return false }
+        continue
+      }
       let count = incoming.withLock { incoming in
         let count = unsafe linux_read(socket.raw, &incoming.chunk, incoming.chunk.count)
         if count > 0 { incoming.decoder.append(incoming.chunk[..<count]) }
@@ -116,11 +128,14 @@ final class ProcessLink: Sendable {
     }
   }
 
-  /// Waits until there is something to read, sending what waits meanwhile; `false` when closed.
-  private func wait() -> Bool {
+  /// Waits until there is something to read, sending what waits meanwhile.
+  ///
+  /// - Parameter reads: Whether it looks at what there is to read.
+  /// - Returns: Whether to go on.
+  private func wait(reads: Bool = true) -> Bool {
     let (waiting, isClosed) = outbox.withLock { ($0.count, $0.isClosed) }
     guard !isClosed else { return false }
-    let events = waiting > 0 ? POLLIN | POLLOUT : POLLIN
+    let events = (reads ? POLLIN : 0) | (waiting > 0 ? POLLOUT : 0)
     var watched = [
       pollfd(fd: socket.raw, events: Int16(events), revents: 0),
       pollfd(fd: bell.raw, events: Int16(POLLIN), revents: 0),
@@ -131,7 +146,8 @@ final class ProcessLink: Sendable {
       _ = unsafe linux_read(bell.raw, &rung, 8)
     }
     if watched[0].revents & Int16(POLLOUT) != 0 { flush() }
-    return true
+    // A peer that is gone takes nothing any more.
+    return reads || watched[0].revents & Int16(POLLHUP | POLLERR) == 0
   }
 
   private func flush() {

@@ -16,7 +16,10 @@ final class RemoteCall: RequestSteps {
   private let untold = Atomic<Int>(0)
   /// Bytes of the body that the process has and has not taken.
   private let given = Atomic<Int>(0)
+  /// Parts of it that the process has and has not spoken of.
+  private let parts = Atomic<Int>(0)
   private let hasAnswer = Atomic<Bool>(false)
+  private let hasReturned = Atomic<Bool>(false)
 
   init(
     route: PluginRoute,
@@ -71,6 +74,7 @@ final class RemoteCall: RequestSteps {
     case .request: break
     case .body(let bytes, let isLast):
       given.add(bytes.count, ordering: .relaxed)
+      parts.add(1, ordering: .relaxed)
       process?.send(.body, room: bytes.count + 32) { frame in
         frame.add(handle)
         frame.add(isLast)
@@ -110,13 +114,21 @@ final class RemoteCall: RequestSteps {
 
   func noteAnswer() { hasAnswer.store(true, ordering: .relaxed) }
 
-  func hear(_ said: PluginCall.Report) { report(said) }
+  /// `request` has returned there.
+  ///
+  /// - Throws: When it has already.
+  func returned(_ status: gw_status, error: String?) throws(LinkFrame.Fault) {
+    guard !hasReturned.exchange(true, ordering: .relaxed) else { throw .badValue }
+    report(.returned(status, error: error))
+  }
 
   /// The process has taken `count` bytes of the body.
   ///
   /// - Throws: When it was not given so many.
   func consumed(_ count: Int, _ status: gw_status, error: String?) throws(LinkFrame.Fault) {
-    guard given.subtract(count, ordering: .relaxed).newValue >= 0 else { throw .badValue }
+    guard given.subtract(count, ordering: .relaxed).newValue >= 0,
+      parts.subtract(1, ordering: .relaxed).newValue >= 0
+    else { throw .badValue }
     report(.consumed(count, status, error: error))
   }
 

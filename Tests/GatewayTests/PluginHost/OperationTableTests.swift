@@ -41,6 +41,7 @@ struct OperationTableTests {
     #expect(table.revoke(old, status: GW_E_TIMEOUT))
     let next = try #require(table.open(owner: 1, kind: .completion) { ends.add($0, $1) })
     #expect(next.v & 0xFFFF_FFFF == old.v & 0xFFFF_FFFF)
+    #expect(!table.isOpen(old) && table.isOpen(next) && !table.isOpen(gw_operation(v: .max)))
     #expect(complete(table, old) == GW_E_GONE)
     #expect(complete(table, gw_operation(v: 0)) == GW_E_GONE)
     #expect(complete(table, gw_operation(v: .max)) == GW_E_GONE)
