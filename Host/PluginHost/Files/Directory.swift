@@ -55,13 +55,33 @@ package enum Directory {
 
   /// Removes `path` with everything in it; links in it are removed, not followed.
   package static func removeAll(_ path: String) {
-    for name in names(in: path) {
-      let entry = "\(path)/\(name)"
-      var status = stat()
-      guard unsafe lstat(entry, &status) == 0 else { continue }
-      if status.st_mode & S_IFMT == S_IFDIR { removeAll(entry) } else { _ = unsafe unlink(entry) }
-    }
+    empty(unsafe open(path, openingNoLink), depth: 0)
     _ = unsafe rmdir(path)
+  }
+
+  private static let openingNoLink = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+  /// Directories in one another that are emptied.
+  private static let maxDepth = 256
+
+  /// Removes what is in an open directory, and closes it.
+  ///
+  /// By descriptors and not by paths: whoever filled it may still be putting links in the place of directories.
+  private static func empty(_ directory: CInt, depth: Int) {
+    guard directory >= 0 else { return }
+    guard depth < maxDepth, let stream = unsafe fdopendir(directory) else {
+      _ = close(directory)
+      return
+    }
+    defer { unsafe closedir(stream) }
+    while let entry = unsafe readdir(stream) {
+      let offset = MemoryLayout<dirent>.offset(of: \dirent.d_name) ?? 0
+      // As it stands there: it need not be text.
+      let name = unsafe (UnsafeRawPointer(entry) + offset).assumingMemoryBound(to: CChar.self)
+      if unsafe strcmp(name, ".") == 0 || strcmp(name, "..") == 0 { continue }
+      if unsafe unlinkat(directory, name, 0) == 0 { continue }
+      empty(unsafe openat(directory, name, openingNoLink), depth: depth + 1)
+      _ = unsafe unlinkat(directory, name, AT_REMOVEDIR)
+    }
   }
 
   /// Writes all of `bytes` to a file.

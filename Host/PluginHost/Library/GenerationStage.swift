@@ -103,6 +103,7 @@ package final class GenerationStage: Sendable {
       throw SystemError(call: "EVP_DigestInit_ex", code: ENOMEM)
     }
     var chunk = [UInt8](repeating: 0, count: 1024 * 1024)
+    var total = 0
     while true {
       let count = unsafe read(input, &chunk, chunk.count)
       if count == 0 { break }
@@ -110,6 +111,9 @@ package final class GenerationStage: Sendable {
         if errno == EINTR { continue }
         throw SystemError(call: "read", code: errno)
       }
+      // It may grow while it is read.
+      total += count
+      guard total <= maxBytes else { throw SystemError(call: "read", code: EFBIG) }
       unsafe EVP_DigestUpdate(digest, chunk, count)
       if let output { try Directory.writeAll(output, chunk[..<count]) }
     }
