@@ -3,8 +3,9 @@ import CLinux
 import Glibc
 import Wire
 
-/// What a library says of itself, asked in a child process: its code may be anything, and the asking process may hold
-/// a private key.
+/// What a library says of itself, asked in a child process: it may crash there, and no private key is in that memory.
+///
+/// Its code has the rights of whoever asks, to files too: only a library that one would run is asked.
 package enum LibraryIdentity {
   /// Why a library does not tell.
   package enum Refusal: Error, Equatable, CustomStringConvertible {
