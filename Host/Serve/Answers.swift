@@ -49,7 +49,8 @@ extension Failure {
   package init(_ refusal: Refusal) {
     switch refusal {
     case .head(let error):
-      self.init(error.status, Self.code(for: error.status), error.message)
+      // Also where the status is 505: it is the client that is to change something.
+      self.init(error.status, "VALIDATION_ERROR", error.message)
     case .body(let error):
       self.init(error.status, Self.code(for: error.status), error.message)
     case .path:
@@ -145,7 +146,7 @@ extension Failure {
     case 413: "PAYLOAD_TOO_LARGE"
     case 429: "RATE_LIMIT_EXCEEDED"
     case 503, 504: "SERVICE_UNAVAILABLE"
-    case 400..<500, 505: "VALIDATION_ERROR"
+    case 400..<500: "VALIDATION_ERROR"
     default: "INTERNAL_ERROR"
     }
   }

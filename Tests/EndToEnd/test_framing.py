@@ -104,6 +104,7 @@ def test_another_version_is_refused(gateway, version, status):
         client.send(f"GET / {version}\r\n{HOST}\r\n")
         answer = client.read()
         assert (answer.status, answer.closes) == (status, True)
+        assert answer.json()["error_code"] == "VALIDATION_ERROR"
         assert client.is_closed()
 
 
