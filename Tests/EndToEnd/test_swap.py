@@ -62,6 +62,15 @@ def test_twenty_swaps_under_load_fail_no_request_and_lose_no_event(swapped, fixt
     eventually(lambda: len(Process(gateway.pid).images("swapped")) == 1, what="the old code's end")
 
 
+def test_a_round_of_repeated_work_under_way_is_part_of_the_state(swapped):
+    gateway = swapped(TICK_MS=40)
+    with Subscriber(gateway, "swapped.tick") as subscriber:
+        for number in range(5):
+            assert reload(gateway, "swapped")["outcome"] == "done"
+        eventually(lambda: any(event["generation"] == 6 for event in subscriber.events))
+    subscriber.check()
+
+
 def test_state_in_memory_goes_on_in_the_next_generation(swapped):
     gateway = swapped()
     for number in range(1, 6):

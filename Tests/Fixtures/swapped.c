@@ -35,6 +35,9 @@
 #ifndef MOVES // 1: the job moves at a swap
 #define MOVES 0
 #endif
+#ifndef TICK_MS // how long a round of the repeated work takes before it counts
+#define TICK_MS 0
+#endif
 #ifndef FAILING // answers 500 to everything, one request of so many: 1 for all, 0 for none
 #define FAILING 0
 #endif
@@ -102,6 +105,7 @@ static gw_status read_epoch(void *user, const gw_request_v1 *request, void **sta
 }
 static void tick(void *user, gw_job job) {
   (void)user, (void)job;
+  usleep(TICK_MS * 1000);
   pthread_mutex_lock(&lock);
   publish(TEXT(NAME ".tick"), ++numbers.ticks);
   pthread_mutex_unlock(&lock);

@@ -190,6 +190,7 @@ final class Guest: @unchecked Sendable {
     guard let state = unsafe table(GW_PLUGIN_STATE_1, as: gw_plugin_state_v1.self) else {
       return GW_E_UNSUPPORTED
     }
+    awaitRounds()
     let gathered = GuestSink()
     let result = unsafe state.pointee.snapshot(
       plugin.user,
@@ -200,6 +201,23 @@ final class Guest: @unchecked Sendable {
     }
     bytes = gathered.bytes.withLock { $0 }
     return result
+  }
+
+  /// Waits for the rounds of repeated work that the gateway asked for before this step.
+  ///
+  /// They may not have begun, and would change a state that is handed over already. The gateway cannot wait for them: to
+  /// ask for one is all it does.
+  private func awaitRounds() {
+    let deadline = MonotonicClock.now + 2_000_000_000
+    func isBusy() -> Bool {
+      desk.state.withLock { state in
+        state.declared.values.contains { $0.isBusy.value.load(ordering: .acquiring) }
+      }
+    }
+    while isBusy(), MonotonicClock.now < deadline {
+      let pause = MonotonicClock.now + 1_000_000
+      let _: Bool? = Monitor(()).wait(until: pause) { _ in nil }
+    }
   }
 
   private func restore(_ schema: UInt32, _ bytes: [UInt8]) -> gw_status {
