@@ -114,6 +114,20 @@ extension PluginInstance {
     return true
   }
 
+  /// Waits until no round of its repeated work runs or waits for a thread; once it is parked, none begins any more.
+  ///
+  /// - Parameter deadline: In nanoseconds of the monotonic clock.
+  /// - Returns: `false` when some still does at the deadline.
+  func hasNoRounds(by deadline: Int64) -> Bool {
+    let periodic = declared.withLock { $0.periodic }
+    while periodic.contains(where: \.isBusy) {
+      guard MonotonicClock.now < deadline else { return false }
+      let pause = MonotonicClock.now + 1_000_000
+      let _: Bool? = Monitor(()).wait(until: min(pause, deadline)) { _ in nil }
+    }
+    return true
+  }
+
   /// Ends the activity of a plugin whose create or activate failed; such a plugin is not asked to quiesce.
   ///
   /// - Parameter deadline: In nanoseconds of the monotonic clock.

@@ -41,6 +41,9 @@ final class PeriodicWork: Sendable {
     if let ticket { timers.cancel(ticket) }
   }
 
+  /// Whether a round runs, or waits for a thread.
+  var isBusy: Bool { state.withLock { $0.isBusy } }
+
   private func schedule(at due: Int64) {
     state.withLock { state in
       guard state.isActive else { return }

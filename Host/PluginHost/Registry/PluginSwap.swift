@@ -180,7 +180,7 @@ struct PluginSwap {
     isResting = true
     old.park()
     let deadline = MonotonicClock.now + host.limits.hold.nanoseconds
-    let rests = old.occupancy.hasLeft(.repeated, by: deadline)
+    let rests = old.hasNoRounds(by: deadline)
     let isIdle = old.hasNoRequests(by: deadline)
     let left =
       (rests ? [] : ["repeated work"]) + (isIdle ? [] : ["\(old.requestsUnderWay) requests"])
