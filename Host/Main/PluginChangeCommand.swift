@@ -53,8 +53,7 @@ enum PluginChangeCommand {
     asJSON: Bool,
     _ environment: [String: String]
   ) -> Int32 {
-    let named = environment["DATA_DIR"] ?? ""
-    let directory = named.isEmpty ? Settings().dataDirectory : named
+    let directory = Settings.dataDirectory(environment)
     do throws(ControlSocket.Failure) {
       let answer = try ControlSocket.ask(
         directory,

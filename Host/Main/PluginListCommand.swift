@@ -28,8 +28,7 @@ enum PluginListCommand {
   }
 
   private static func list(_ environment: [String: String], asJSON: Bool) -> Int32 {
-    let named = environment["DATA_DIR"] ?? ""
-    let directory = named.isEmpty ? Settings().dataDirectory : named
+    let directory = Settings.dataDirectory(environment)
     do throws(ControlSocket.Failure) {
       let answer = try ControlSocket.ask(directory, ["verb": "plugins"])
       guard let plugins = answer["plugins"] else { throw .badAnswer }

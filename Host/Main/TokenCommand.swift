@@ -143,9 +143,8 @@ extension TokenCommand {
 
   private static func secret(_ environment: [String: String]) throws(Failure) -> String? {
     if isSet("JWT_SECRET_KEY", environment) { return environment["JWT_SECRET_KEY"] }
-    let directory = isSet("DATA_DIR", environment) ? environment["DATA_DIR"] : nil
     do throws(SecretFile.Refusal) {
-      return try SecretFile.read(directory ?? Settings().dataDirectory)
+      return try SecretFile.read(Settings.dataDirectory(environment))
     } catch {
       throw .failed(error.description)
     }

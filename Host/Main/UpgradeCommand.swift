@@ -29,8 +29,7 @@ enum UpgradeCommand {
   }
 
   private static func upgrade(_ environment: [String: String], asJSON: Bool) -> Int32 {
-    let named = environment["DATA_DIR"] ?? ""
-    let directory = named.isEmpty ? Settings().dataDirectory : named
+    let directory = Settings.dataDirectory(environment)
     do throws(ControlSocket.Failure) {
       // The supervisor has the limit that counts, LIMIT_UPGRADE_SECONDS of at most an hour.
       let answer = try UpgradeSocket.ask(directory, limit: .seconds(3_700))

@@ -51,4 +51,13 @@ package struct Settings: Sendable {
   package var limits = Limits()
 
   package init() {}
+
+  /// The data directory alone, for verbs that need nothing else of the settings.
+  ///
+  /// - Parameter environment: The variables of the process; an empty value counts as unset.
+  /// - Returns: The path as it was given, or the default.
+  package static func dataDirectory(_ environment: [String: String]) -> String {
+    let named = environment["DATA_DIR"] ?? ""
+    return named.isEmpty ? Settings().dataDirectory : named
+  }
 }
