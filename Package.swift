@@ -40,6 +40,7 @@ let package = Package(
     .executable(name: "gateway", targets: ["Main"]),
     .library(name: "GatewayPlugin", targets: ["GatewayPlugin"]),
     .library(name: "utilities", type: .dynamic, targets: ["UtilitiesEntry"]),
+    .library(name: "agent_forge", type: .dynamic, targets: ["AgentForgeEntry"]),
     .library(name: "hello_swift", type: .dynamic, targets: ["HelloSwiftEntry"]),
   ],
   targets: [
@@ -96,11 +97,19 @@ let package = Package(
       linkerSettings: sealed
     ),
 
+    // What several plugins share: SQLite, files, digests.
+    .target(
+      name: "PluginStorage",
+      dependencies: ["CSQLite", "COpenSSL"],
+      path: "Plugins/Storage",
+      swiftSettings: strict
+    ),
+
     // Each plugin is two targets: the service, which tests link, and its sealed entry.
     .systemLibrary(name: "CChild", path: "Plugins/Utilities/CChild"),
     .target(
       name: "Utilities",
-      dependencies: ["GatewayPlugin", "CSQLite", "COpenSSL", "CChild"],
+      dependencies: ["GatewayPlugin", "PluginStorage", "CChild"],
       path: "Plugins/Utilities",
       exclude: ["Entry", "CChild", "README.md"],
       swiftSettings: strict
@@ -109,6 +118,28 @@ let package = Package(
       name: "UtilitiesEntry",
       dependencies: ["Utilities", "GatewayPlugin", "CGatewayPlugin"],
       path: "Plugins/Utilities/Entry",
+      swiftSettings: strict + ownRuntime,
+      linkerSettings: sealed
+    ),
+
+    // Loops over numbers, in C for the processor's vector units; optimised also in debug builds, or no test of a
+    // model would end.
+    .target(
+      name: "CForge",
+      path: "Plugins/AgentForge/CForge",
+      cSettings: [.unsafeFlags(["-O3", "-std=c11", "-Wall", "-Wextra", "-Werror"])]
+    ),
+    .target(
+      name: "AgentForge",
+      dependencies: ["GatewayPlugin", "PluginStorage", "CForge"],
+      path: "Plugins/AgentForge",
+      exclude: ["Entry", "CForge", "README.md"],
+      swiftSettings: strict + fast
+    ),
+    .target(
+      name: "AgentForgeEntry",
+      dependencies: ["AgentForge", "GatewayPlugin", "CGatewayPlugin"],
+      path: "Plugins/AgentForge/Entry",
       swiftSettings: strict + ownRuntime,
       linkerSettings: sealed
     ),
@@ -139,9 +170,15 @@ let package = Package(
     ),
     .testTarget(
       name: "UtilitiesTests",
-      dependencies: ["Utilities", "GatewayPlugin", "Wire"],
+      dependencies: ["Utilities", "PluginStorage", "GatewayPlugin", "Wire"],
       path: "Tests/UtilitiesTests",
       exclude: ["Documents"],
+      swiftSettings: tested
+    ),
+    .testTarget(
+      name: "AgentForgeTests",
+      dependencies: ["AgentForge", "PluginStorage", "CForge", "GatewayPlugin", "Wire"],
+      path: "Tests/AgentForgeTests",
       swiftSettings: tested
     ),
   ],

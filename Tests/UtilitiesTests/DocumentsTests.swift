@@ -1,5 +1,6 @@
 import GatewayPlugin
 import Glibc
+import PluginStorage
 import Testing
 
 @testable import Utilities

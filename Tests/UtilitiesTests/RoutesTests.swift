@@ -1,4 +1,5 @@
 import GatewayPlugin
+import PluginStorage
 import Testing
 
 @testable import Utilities

@@ -1,4 +1,5 @@
 import Glibc
+import PluginStorage
 
 @testable import Utilities
 

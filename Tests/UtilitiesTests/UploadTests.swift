@@ -1,3 +1,4 @@
+import PluginStorage
 import Testing
 
 @testable import GatewayPlugin

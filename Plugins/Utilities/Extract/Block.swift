@@ -38,9 +38,6 @@ package struct Block: Sendable, Equatable {
   }
 }
 
-/// Takes the blocks of a document in order; what it throws ends the extraction.
-package typealias BlockSink = (Block) throws(StorageError) -> Void
-
 extension Span<UInt8> {
   /// The bytes of `range` as text; what is not UTF-8 becomes U+FFFD.
   package func text(_ range: Range<Int>) -> String {

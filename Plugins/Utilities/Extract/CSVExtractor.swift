@@ -1,3 +1,5 @@
+package import PluginStorage
+
 /// Comma-separated values, RFC 4180: each row becomes a record with its column names.
 package enum CSVExtractor {
   /// Fields of one row, and bytes of one field, that are kept.

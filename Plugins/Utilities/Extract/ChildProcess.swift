@@ -1,5 +1,6 @@
 import CChild
 import Glibc
+import PluginStorage
 
 /// A program run for its output, without a shell and within limits.
 package enum ChildProcess {

@@ -1,3 +1,5 @@
+package import PluginStorage
+
 /// Reads a document's text, whatever its form.
 package enum Extraction {
   /// What came of it.

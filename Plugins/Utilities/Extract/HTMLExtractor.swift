@@ -1,3 +1,5 @@
+package import PluginStorage
+
 /// HTML: what a reader sees, with its headings, lists and tables.
 package enum HTMLExtractor {
   /// Gives the document's blocks to `emit`.

@@ -1,3 +1,5 @@
+package import PluginStorage
+
 /// JSON and JSON Lines: each object becomes a record of its path and its plain members,
 /// `servers[0] name: alpha; port: 8000`; so does a plain value outside of objects.
 ///

@@ -1,3 +1,5 @@
+package import PluginStorage
+
 /// Markdown: headings, paragraphs, lists, tables, quotations and code (CommonMark's block structure).
 package enum MarkdownExtractor {
   /// Gives the document's blocks to `emit`.

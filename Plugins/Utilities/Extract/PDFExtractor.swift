@@ -1,4 +1,5 @@
 import Glibc
+package import PluginStorage
 
 /// PDF, through the `pdftotext` program of poppler-utils where it is installed.
 package enum PDFExtractor {

@@ -1,3 +1,8 @@
+package import PluginStorage
+
+/// Takes the blocks of a document in order; what it throws ends the extraction.
+package typealias BlockSink = (Block) throws(StorageError) -> Void
+
 /// Plain text: paragraphs are what blank lines separate.
 package enum TextExtractor {
   /// Gives the paragraphs of `range` to `emit`.

@@ -1,3 +1,5 @@
+import PluginStorage
+
 /// What an upload is, by its first bytes, its name, and what its sender claimed.
 ///
 /// The bytes decide. A claim that agrees with them may refine them (`text/x-python` of UTF-8 text); a claim that

@@ -1,5 +1,6 @@
 import GatewayPlugin
 import Glibc
+import PluginStorage
 
 /// Stored content as it is sent: whole, in part, or not at all when the client has it.
 struct FileContent {

@@ -1,4 +1,5 @@
 import GatewayPlugin
+import PluginStorage
 
 /// The routes under `/v1/files`.
 struct FileRoutes {

@@ -1,4 +1,5 @@
 package import GatewayPlugin
+import PluginStorage
 
 /// `POST /v1/query`.
 struct QueryRoute {

@@ -1,4 +1,5 @@
 import GatewayPlugin
+import PluginStorage
 
 extension Failure {
   /// What a client is told when storage failed; `nil` when that is our own fault.

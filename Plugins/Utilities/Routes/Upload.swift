@@ -1,4 +1,5 @@
 package import GatewayPlugin
+import PluginStorage
 
 /// One upload on its way in: the form is taken apart as it arrives, the file goes to disk.
 final class Upload: BodySink {

@@ -1,3 +1,5 @@
+package import PluginStorage
+
 /// Divides a document into passages along its own structure.
 ///
 /// A heading begins a new passage. Paragraphs, items and rows are gathered up to the target; none is cut while it fits,

@@ -1,4 +1,5 @@
 import Glibc
+package import PluginStorage
 
 /// Answers questions from what an owner has uploaded.
 package struct QueryEngine: Sendable {

@@ -1,3 +1,5 @@
+package import PluginStorage
+
 /// Passages found by their words, in SQLite FTS5.
 ///
 /// Every passage carries its owner's key as a word of the index, so that a search never walks through the matches of

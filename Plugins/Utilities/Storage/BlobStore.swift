@@ -1,4 +1,5 @@
 import Glibc
+package import PluginStorage
 
 /// File contents, stored once under their SHA-256.
 ///
@@ -11,9 +12,9 @@ package struct BlobStore: Sendable {
   /// Makes the folders and removes what a crash left half-received.
   package init(directory: String) throws(StorageError) {
     self.directory = directory
-    try Self.makeFolder(directory)
-    try Self.makeFolder(directory + "/blobs")
-    try Self.makeFolder(directory + "/incoming")
+    try Folder.make(directory)
+    try Folder.make(directory + "/blobs")
+    try Folder.make(directory + "/incoming")
     try removeLeftovers()
   }
 
@@ -52,11 +53,11 @@ package struct BlobStore: Sendable {
       blob.discard()
       return
     }
-    try Self.makeFolder(folder)
+    try Folder.make(folder)
     guard unsafe rename(blob.path, path) == 0 else { throw .last("rename") }
     blob.isPlaced = true
-    try Self.synchronizeFolder(folder)
-    try Self.synchronizeFolder(blobs)
+    try Folder.synchronize(folder)
+    try Folder.synchronize(blobs)
   }
 
   /// Opens stored content for reading.
@@ -71,10 +72,7 @@ package struct BlobStore: Sendable {
 
   /// Bytes a further upload may use, and the size of the file system.
   package func space() throws(StorageError) -> (free: Int, total: Int) {
-    var status = statvfs()
-    guard unsafe statvfs(directory, &status) == 0 else { throw .last("statvfs") }
-    let unit = Int(status.f_frsize)
-    return (Int(status.f_bavail) * unit, Int(status.f_blocks) * unit)
+    try Folder.space(directory)
   }
 
   private func path(of sha256: String) -> String {
@@ -92,14 +90,6 @@ package struct BlobStore: Sendable {
       guard UUID4.isWellFormed(name), !isHeld(incoming: name) else { continue }
       _ = unsafe unlink(incoming + "/" + name)
     }
-  }
-
-  private static func makeFolder(_ path: String) throws(StorageError) {
-    guard unsafe mkdir(path, 0o700) == 0 || errno == EEXIST else { throw .last("mkdir") }
-  }
-
-  private static func synchronizeFolder(_ path: String) throws(StorageError) {
-    try OpenFile(path: path, flags: O_RDONLY | O_DIRECTORY).synchronize()
   }
 }
 

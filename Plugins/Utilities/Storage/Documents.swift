@@ -1,4 +1,5 @@
 package import GatewayPlugin
+package import PluginStorage
 
 /// What a sender says of a file.
 package struct UploadLabels: Sendable, Equatable {
@@ -35,7 +36,7 @@ package final class Documents: Sendable {
   /// Opens the store in `directory`, and undoes what a crash left half-done.
   package init(directory: String, limits: Extraction.Limits) throws(StorageError) {
     blobs = try BlobStore(directory: directory)
-    database = try Database(path: directory + "/documents.sqlite")
+    database = try Database(path: directory + "/documents.sqlite", schema: .documents)
     self.limits = limits
     try recover()
   }

@@ -1,4 +1,5 @@
 package import GatewayPlugin
+import PluginStorage
 
 /// One uploaded file, as it is listed.
 package struct FileRecord: Sendable, Equatable {

@@ -15,9 +15,7 @@ package final class Database: Sendable {
   /// Opens or makes the database and brings its schema up to date.
   ///
   /// A failed migration leaves the database as it was.
-  package init(path: String, schema: DatabaseSchema = .current, readers: Int = 4)
-    throws(StorageError)
-  {
+  package init(path: String, schema: DatabaseSchema, readers: Int = 4) throws(StorageError) {
     try Self.makeFile(path)
     var first = try Connection.open(path: path, readOnly: false)
     try schema.migrate(&first)

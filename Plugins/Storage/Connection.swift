@@ -8,9 +8,12 @@ package enum SQLValue: Sendable, Equatable {
   case real(Double)
   case text(String)
 
-  static func optional(_ text: String?) -> SQLValue { text.map(SQLValue.text) ?? .null }
-  static func flag(_ value: Bool) -> SQLValue { .integer(value ? 1 : 0) }
-  static func count(_ value: Int) -> SQLValue { .integer(Int64(value)) }
+  /// Text, or NULL for `nil`.
+  package static func optional(_ text: String?) -> SQLValue { text.map(SQLValue.text) ?? .null }
+  /// 1 or 0.
+  package static func flag(_ value: Bool) -> SQLValue { .integer(value ? 1 : 0) }
+  /// A count.
+  package static func count(_ value: Int) -> SQLValue { .integer(Int64(value)) }
 }
 
 /// One row of a running statement; valid only inside the closure it is given to.

@@ -32,7 +32,7 @@ package enum StorageError: Error, Equatable, CustomStringConvertible {
   }
 
   /// The error of the system call that has just failed on this thread.
-  static func last(_ call: String) -> StorageError {
+  package static func last(_ call: String) -> StorageError {
     let code = errno
     return code == ENOSPC || code == EDQUOT ? .full : .system(call: call, code: code)
   }
