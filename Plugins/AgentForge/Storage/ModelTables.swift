@@ -1,0 +1,6 @@
+import PluginStorage
+
+extension DatabaseSchema {
+  /// The tables of models.
+  static let modelTables = ""
+}
