@@ -1,0 +1,81 @@
+/// Merges within one word, always the earliest merge that applies, at the leftmost place.
+///
+/// A heap holds the pairs that can be merged, so a word of n bytes takes n log n steps, however long it is. Its memory
+/// is used again for the next word.
+struct WordMerging {
+  private var symbols: [Int32] = []
+  private var next: [Int] = []
+  private var previous: [Int] = []
+  // Merged token in the upper half, place in the lower: the smallest is the earliest merge, leftmost.
+  private var heap: [UInt64] = []
+
+  /// Appends the tokens of `word` to `tokens`.
+  mutating func append(_ word: Span<UInt8>, _ pairs: PairTable, to tokens: inout [Int32]) {
+    if word.count == 1 {
+      tokens.append(Int32(word[0]))
+      return
+    }
+    load(word)
+    for place in 0..<word.count - 1 { offer(place, pairs) }
+    while let candidate = pop() {
+      let place = Int(candidate & 0xFFFF_FFFF)
+      let merged = Int32(candidate >> 32)
+      let after = next[place]
+      // The pair may have gone meanwhile, with either of its sides.
+      guard symbols[place] >= 0, after < word.count,
+        pairs.token(symbols[place], symbols[after]) == merged
+      else { continue }
+      symbols[place] = merged
+      symbols[after] = -1
+      next[place] = next[after]
+      if next[place] < word.count {
+        previous[next[place]] = place
+        offer(place, pairs)
+      }
+      if previous[place] >= 0 { offer(previous[place], pairs) }
+    }
+    for symbol in symbols where symbol >= 0 { tokens.append(symbol) }
+  }
+
+  private mutating func load(_ word: Span<UInt8>) {
+    symbols.removeAll(keepingCapacity: true)
+    next.removeAll(keepingCapacity: true)
+    previous.removeAll(keepingCapacity: true)
+    for place in 0..<word.count {
+      symbols.append(Int32(word[place]))
+      next.append(place + 1)
+      previous.append(place - 1)
+    }
+  }
+
+  private mutating func offer(_ place: Int, _ pairs: PairTable) {
+    let merged = pairs.token(symbols[place], symbols[next[place]])
+    if merged >= 0 { push(UInt64(merged) << 32 | UInt64(place)) }
+  }
+
+  private mutating func push(_ candidate: UInt64) {
+    heap.append(candidate)
+    var child = heap.count - 1
+    while child > 0, heap[(child - 1) / 2] > candidate {
+      heap[child] = heap[(child - 1) / 2]
+      child = (child - 1) / 2
+    }
+    heap[child] = candidate
+  }
+
+  private mutating func pop() -> UInt64? {
+    guard let top = heap.first else { return nil }
+    let moved = heap.removeLast()
+    if heap.isEmpty { return top }
+    var hole = 0
+    while 2 * hole + 1 < heap.count {
+      var child = 2 * hole + 1
+      if child + 1 < heap.count, heap[child + 1] < heap[child] { child += 1 }
+      if heap[child] >= moved { break }
+      heap[hole] = heap[child]
+      hole = child
+    }
+    heap[hole] = moved
+    return top
+  }
+}
