@@ -179,6 +179,7 @@ let package = Package(
       name: "AgentForgeTests",
       dependencies: ["AgentForge", "PluginStorage", "CForge", "GatewayPlugin", "Wire"],
       path: "Tests/AgentForgeTests",
+      exclude: ["Reference"],
       swiftSettings: tested
     ),
   ],

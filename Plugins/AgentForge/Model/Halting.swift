@@ -39,6 +39,13 @@ package final class HaltingStates: Sendable {
     (0..<count).reduce(0) { $0 + Double(last[$1]) + 1 } / Double(max(count, 1))
   }
 
+  /// Graves' ponder time N + R, summed over the first `count` tokens.
+  package func totalTime(_ count: Int) -> Double {
+    (0..<count).reduce(0) { sum, position in
+      sum + Double(last[position]) + 1 + Double(weights[Int(last[position]) * room + position])
+    }
+  }
+
   /// Sets `mixed[count, width]` from the layers' states.
   func forward(count: Int, _ parameters: Parameters, states: [Floats], mixed: Floats) {
     guard let unit = parameters.layout.halting else {

@@ -1,5 +1,3 @@
-package import GatewayPlugin
-
 /// A model in memory as phases read and make it: numbers, words, and how it is talked to.
 package struct LanguageModel: Sendable {
   /// How a conversation becomes a prompt.
