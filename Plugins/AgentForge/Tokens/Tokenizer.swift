@@ -16,10 +16,10 @@ package struct Merge: Sendable, Hashable {
   }
 }
 
-/// Text to tokens and back: the 256 bytes, the 16 specials, and what byte pairs were merged into (Sennrich et al. 2016).
+/// Text to tokens and back: the 256 bytes, the 16 specials, and what byte pairs were merged into.
 ///
-/// Token `272 + i` is what merge `i` makes; an earlier merge goes before a later one. Any bytes can be encoded, and
-/// decode to themselves.
+/// Byte-pair encoding after Sennrich et al. (2016). Token `272 + i` is what merge `i` makes; an earlier merge goes
+/// before a later one. Any bytes can be encoded, and decode to themselves.
 package struct Tokenizer: Sendable, Equatable {
   /// The most tokens a vocabulary may have.
   package static let largestVocabulary = 65_536
