@@ -94,6 +94,9 @@ package protocol PhaseContext: AnyObject {
   /// Told of every buffer.
   var account: MemoryAccount { get }
 
+  /// Bytes that a run may hold; a plan that needs more is refused before anything is allocated.
+  var memoryLimit: Int { get }
+
   /// Throws `RunStopped` when the run was cancelled or the plugin stops.
   ///
   /// Asked between steps, after which a phase saves a checkpoint and throws on.
