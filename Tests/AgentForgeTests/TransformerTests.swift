@@ -34,12 +34,19 @@ struct SmallModel {
     transformer.forward(tokens, rows: rows, length: length, parameters, space)
     let ponder = space.halting.map { Double(ponderCost) * $0.totalTime(18) } ?? 0
     guard let gradients else {
-      return transformer.losses(targets, parameters, space).reduce(0) { $0 + Double($1) } / 17 + ponder
+      return transformer.losses(targets, parameters, space).reduce(0) { $0 + Double($1) } / 17
+        + ponder
     }
     let weights = [Float](repeating: 1 / 17, count: 18)
     let sum = transformer.loss(targets, weights: weights, parameters, space, gradients)
     transformer.backward(
-      tokens, rows: rows, length: length, parameters, space, gradients, ponderCost: ponderCost
+      tokens,
+      rows: rows,
+      length: length,
+      parameters,
+      space,
+      gradients,
+      ponderCost: ponderCost
     )
     return sum / 17 + ponder
   }
@@ -54,7 +61,8 @@ struct TransformerTests {
     _ = model.loss(gradients: gradients, ponderCost: 0.02)
     for tensor in model.parameters.layout.tensors {
       // Along the tensor's own gradient: the slope is the gradient's norm, and float noise averages out.
-      let norm = tensor.range.reduce(0.0) { $0 + Double(gradients[$1] * gradients[$1]) }.squareRoot()
+      let norm = tensor.range.reduce(0.0) { $0 + Double(gradients[$1] * gradients[$1]) }
+        .squareRoot()
       guard norm > 1e-4 else { continue }
       let kept = tensor.range.map { model.parameters.values[$0] }
       func moved(_ distance: Double) -> Double {
@@ -98,7 +106,12 @@ struct TransformerTests {
 struct ReferenceTests {
   private let figures: JSON
   private let shape = ModelShape(
-    vocabulary: 300, width: 16, layers: 2, heads: 2, hidden: 24, context: 12
+    vocabulary: 300,
+    width: 16,
+    layers: 2,
+    heads: 2,
+    hidden: 24,
+    context: 12
   )
 
   init() throws {
@@ -143,14 +156,26 @@ struct ReferenceTests {
     let batch = batch
     trainer.transformer.forward(batch.tokens, rows: 2, length: 12, trainer.parameters, space)
     let weights = [Float](repeating: 1 / 23, count: 24)
-    _ = trainer.transformer.loss(batch.targets, weights: weights, trainer.parameters, space, gradients)
+    _ = trainer.transformer.loss(
+      batch.targets,
+      weights: weights,
+      trainer.parameters,
+      space,
+      gradients
+    )
     trainer.transformer.backward(
-      batch.tokens, rows: 2, length: 12, trainer.parameters, space, gradients
+      batch.tokens,
+      rows: 2,
+      length: 12,
+      trainer.parameters,
+      space,
+      gradients
     )
     for tensor in trainer.parameters.layout.tensors {
       let expected = try #require(figures["gradients"]?[tensor.name])
       let norm = try #require(expected["norm"]?.asNumber)
-      let found = tensor.range.reduce(0.0) { $0 + Double(gradients[$1] * gradients[$1]) }.squareRoot()
+      let found = tensor.range.reduce(0.0) { $0 + Double(gradients[$1] * gradients[$1]) }
+        .squareRoot()
       #expect(abs(found - norm) < 1e-4 * norm + 1e-7, "\(tensor.name)")
       let distance = max(1, tensor.count / 5)
       for (index, value) in (expected["some"]?.asArray ?? []).enumerated() {
@@ -161,7 +186,10 @@ struct ReferenceTests {
     }
   }
 
-  @Test("losses, norms and weights of AdamW steps are PyTorch's", arguments: [(1, 1), (2, 1), (1, 2)])
+  @Test(
+    "losses, norms and weights of AdamW steps are PyTorch's",
+    arguments: [(1, 1), (2, 1), (1, 2)]
+  )
   func stepsAreTheSame(shards: Int, accumulation: Int) throws {
     let trainer = trainer(shards: shards, accumulation: accumulation)
     let losses = (figures["losses"]?.asArray ?? []).compactMap(\.asNumber)
