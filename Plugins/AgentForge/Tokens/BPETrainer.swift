@@ -1,7 +1,7 @@
-/// Learns which byte pairs to merge from how often they stand next to each other (Sennrich et al. 2016).
+/// Learns which byte pairs to merge from how often they stand next to each other.
 ///
-/// The most frequent pair is merged first; of equally frequent ones the pair of the smaller tokens, so the same text
-/// gives the same merges. Pairs do not cross words, as `WordSplit` cuts them. The counts are kept up as words change,
+/// Byte-pair encoding after Sennrich et al. (2016): the most frequent pair is merged first; of equally frequent
+/// ones the pair of the smaller tokens, so the same text gives the same merges. Pairs do not cross words, as `WordSplit` cuts them. The counts are kept up as words change,
 /// so a merge costs what it changes and not a pass over the text.
 package struct BPETrainer {
   /// Vocabularies that can be asked for.
