@@ -23,13 +23,3 @@ void forge_from_half(size_t n, const uint8_t *half, float *y) {
 void forge_from_bfloat(size_t n, const uint8_t *half, float *y) {
   for (size_t i = 0; i < n; i++) y[i] = from_bits(two_bytes(half + 2 * i) << 16);
 }
-
-int forge_all_finite(size_t n, const float *x) {
-  uint32_t infinite = 0;
-  for (size_t i = 0; i < n; i++) {
-    uint32_t bits;
-    memcpy(&bits, x + i, sizeof bits);
-    infinite |= (bits & 0x7F800000) == 0x7F800000;
-  }
-  return !infinite;
-}

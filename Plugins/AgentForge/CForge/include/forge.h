@@ -48,6 +48,15 @@ void forge_scale(size_t n, float scale, float *x);
 // The sum of x[i]^2, summed in double precision.
 double forge_sum_squares(size_t n, const float *x);
 
+// The sum of x[i], summed in double precision.
+double forge_sum(size_t n, const float *x);
+
+// 1 when no element is NaN or infinite, else 0.
+int forge_all_finite(size_t n, const float *x);
+
+// Exponential moving average: average = decay * average + (1 - decay) * x.
+void forge_ema(size_t n, float decay, const float *x, float *average);
+
 // RMSNorm (Zhang and Sennrich 2019) of each row: y = x / sqrt(mean(x^2) + epsilon) * weight. `inverse[rows]` gets the
 // factor 1 / sqrt(…) of each row, for the backward pass.
 void forge_rms_norm(size_t rows, size_t width, const float *x, const float *weight, float epsilon, float *y,

@@ -11,7 +11,4 @@ void forge_from_half(size_t n, const uint8_t *half, float *y);
 // y[i] = the bfloat16 (the upper half of a float32) whose two bytes, the lower first, stand at half + 2 * i. Exact.
 void forge_from_bfloat(size_t n, const uint8_t *half, float *y);
 
-// Whether all of x[n] are finite.
-int forge_all_finite(size_t n, const float *x);
-
 #pragma clang assume_nonnull end
