@@ -105,6 +105,20 @@ struct BPETrainerTests {
     }
   }
 
+  @Test("words met first beyond the limit of distinct ones are left out")
+  func wordsBeyondTheLimitAreLeftOut() {
+    let text = [Array("ab\nab\ncde\ncde\nfg\nfg\nab".utf8)]
+    func merges(_ limit: Int) -> Int {
+      BPETrainer.train(on: text, vocabulary: 300, distinctLimit: limit).merges.count
+    }
+    #expect(merges(1) == 0)
+    #expect(merges(2) == 1)
+    // `fg` fits where `cde` does not.
+    #expect(merges(4) == 2)
+    #expect(merges(5) == 3)
+    #expect(merges(7) == 4)
+  }
+
   @Test("of much text evenly spread blocks are looked at")
   func ofMuchTextBlocksAreLookedAt() {
     let texts = (0..<10).map { [UInt8](repeating: UInt8($0), count: 10_000) }

@@ -1,14 +1,19 @@
 /// Learns which byte pairs to merge from how often they stand next to each other.
 ///
-/// Byte-pair encoding after Sennrich et al. (2016): the most frequent pair is merged first; of equally frequent
-/// ones the pair of the smaller tokens, so the same text gives the same merges. Pairs do not cross words, as `WordSplit` cuts them. The counts are kept up as words change,
-/// so a merge costs what it changes and not a pass over the text.
+/// Byte-pair encoding after Sennrich et al. (2016): the most frequent pair is merged first; of equally frequent ones
+/// the pair of the smaller tokens, so the same text gives the same merges. Pairs do not cross words, as `WordSplit`
+/// cuts them. The counts are kept up as words change, so a merge costs what it changes and not a pass over the text.
 package struct BPETrainer {
   /// Vocabularies that can be asked for.
   package static let vocabularies = Special.end + 1...16_384
 
   /// The most bytes that are looked at; of more, blocks at even distances are.
   package static let sampleLimit = 8 << 20
+
+  /// The most bytes of distinct words; words met first when that many are known are left out.
+  ///
+  /// Natural text repeats its words; random letters do not, and each merge would then change thousands of words.
+  package static let distinctLimit = 2 << 20
 
   /// The most bytes of one word that are looked at together, and so the longest token.
   package static let longestWord = 64
@@ -42,11 +47,16 @@ package struct BPETrainer {
   /// - Parameters:
   ///   - texts: What to learn from; a word lies within one of them.
   ///   - vocabulary: One of `vocabularies`: how many tokens are wanted.
+  ///   - distinctLimit: How many bytes of distinct words are looked at.
   /// - Returns: A tokenizer with at most `vocabulary` tokens: fewer when no pair stands twice any more.
-  package static func train(on texts: [[UInt8]], vocabulary: Int) -> Tokenizer {
+  package static func train(
+    on texts: [[UInt8]],
+    vocabulary: Int,
+    distinctLimit: Int = Self.distinctLimit
+  ) -> Tokenizer {
     precondition(vocabularies.contains(vocabulary), "a vocabulary of \(vocabulary)")
     var trainer = BPETrainer()
-    trainer.count(sample(texts, limit: sampleLimit))
+    trainer.count(sample(texts, limit: sampleLimit), distinctLimit)
     var merges: [Merge] = []
     while merges.count < vocabulary - Special.end, let pair = trainer.mostFrequent() {
       trainer.merge(pair, into: Int32(Special.end + merges.count))
@@ -77,8 +87,9 @@ package struct BPETrainer {
     return blocks
   }
 
-  private mutating func count(_ blocks: [ArraySlice<UInt8>]) {
+  private mutating func count(_ blocks: [ArraySlice<UInt8>], _ distinctLimit: Int) {
     var indices: [ArraySlice<UInt8>: Int] = [:]
+    var left = distinctLimit
     for block in blocks {
       let span = block.span
       var start = 0
@@ -90,7 +101,8 @@ package struct BPETrainer {
         guard word.count > 1 else { continue }
         if let index = indices[word] {
           wordCounts[index] += 1
-        } else {
+        } else if word.count <= left {
+          left -= word.count
           indices[word] = words.count
           words.append(word.map { Int32($0) })
           wordCounts.append(1)
