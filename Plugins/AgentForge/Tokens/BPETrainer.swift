@@ -152,7 +152,10 @@ package struct BPETrainer {
       replace(pair, by: token, inWord: Int(index), &changed)
     }
     counts[pair] = nil
-    for pair in changed { push(Candidate(count: counts[pair] ?? 0, pair: pair)) }
+    // A later merge cannot make such a pair more frequent, so one that stands once is never wanted.
+    for pair in changed {
+      if let count = counts[pair], count > 1 { push(Candidate(count: count, pair: pair)) }
+    }
   }
 
   /// Rewrites one word, and the counts of the pairs beside each place that changes.
