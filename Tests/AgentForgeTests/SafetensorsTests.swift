@@ -120,13 +120,16 @@ struct SafetensorsTests {
     }
   }
 
-  @Test("a header of the most bytes is read, and of one more refused")
-  func theHeaderLimitHolds() {
-    let folder = TemporaryFolder()
-    let limit = Safetensors.maxHeaderBytes
-    let spaces = String(repeating: " ", count: limit - 2)
-    #expect(Self.fault(Self.file(header: "{}" + spaces, data: 0), folder) == nil)
-    #expect(Self.fault(Self.file(header: "{} " + spaces, data: 0), folder) != nil)
+  @Test("a header may have the most bytes, and not one more, and ends inside the file")
+  func theHeaderLimitHolds() throws {
+    func length(_ count: Int, fileSize: Int) throws -> Int {
+      let prefix = (0..<8).map { UInt8(truncatingIfNeeded: count >> (8 * $0)) }
+      return try Safetensors.Header.length(prefix, fileSize: fileSize)
+    }
+    let most = Safetensors.maxHeaderBytes
+    #expect(try length(most, fileSize: most + 8) == most)
+    #expect(throws: SafetensorsError.self) { try length(most, fileSize: most + 7) }
+    #expect(throws: SafetensorsError.self) { try length(most + 1, fileSize: most + 9) }
   }
 
   @Test("half precision becomes float32 exactly, for every value there is")
