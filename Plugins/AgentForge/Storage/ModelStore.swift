@@ -109,6 +109,15 @@ package final class ModelStore: Sendable {
     throw .busy
   }
 
+  /// A folder for files that arrive, which may become a model.
+  package func receive() throws(StorageError) -> IncomingModel {
+    let (id, lock) = try reserve()
+    return IncomingModel(ModelFolder(partial(id)), lock)
+  }
+
+  /// Bytes that may still be written.
+  package func freeBytes() throws(StorageError) -> Int { try Folder.space(models).free }
+
   // MARK: - Reading
 
   /// What is known of a model; `nil` when `owner` has none of that id.
@@ -219,22 +228,6 @@ extension ModelStore {
       if isKept == nil { try Folder.remove(path) }
       withExtendedLifetime(lock) {}
     }
-  }
-}
-
-/// A folder that this process alone writes into, until the object goes.
-private final class FolderLock: Sendable {
-  private let folder: OpenFile
-
-  /// Locks `path`; `nil` when another has, or it is gone.
-  init?(_ path: String) throws(StorageError) {
-    do {
-      folder = try OpenFile(path: path, flags: O_RDONLY | O_DIRECTORY)
-    } catch {
-      if case .system(_, ENOENT) = error { return nil }
-      throw error
-    }
-    guard folder.lockIfFree(), try folder.hasName() else { return nil }
   }
 }
 

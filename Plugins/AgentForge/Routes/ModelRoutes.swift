@@ -1,0 +1,176 @@
+package import GatewayPlugin
+import PluginStorage
+
+/// The routes of models that are there: `/v1/models` and below.
+package struct ModelRoutes: Sendable {
+  /// Imports at once; each may hold a model in memory.
+  private static let maxImports = 2
+
+  private let store: ModelStore
+  private let importLimit: Int
+  private let runs: ModelListing.Runs
+
+  /// Routes over `store`.
+  ///
+  /// - Parameters:
+  ///   - store: Every owner's models.
+  ///   - importLimit: Bytes of an archive that is brought in.
+  ///   - trainingModels: Gives an owner's runs that are not models yet.
+  package init(
+    store: ModelStore,
+    importLimit: Int,
+    trainingModels: @escaping ModelListing.Runs
+  ) {
+    self.store = store
+    self.importLimit = importLimit
+    runs = trainingModels
+  }
+
+  /// All of them.
+  @ListBuilder<Route> package var all: [Route] {
+    list
+    Route.get(
+      "/v1/models/{id}",
+      scope: .read,
+      summary: "Show one model with its lineage",
+      parameters: [Self.id],
+      answer: ModelRecord.schema
+    ) { [store] request in
+      let record = try Self.find(request, store)
+      let details = try answering { () throws(StorageError) in try record.details(store) }
+      return .data(details, message: "Model retrieved successfully")
+    }
+    Route.delete(
+      "/v1/models/{id}",
+      scope: .write,
+      summary: "Delete a model",
+      parameters: [Self.id],
+      answer: .object(["model_id": .string(format: "uuid"), "deleted": .boolean()])
+    ) { [store] request in
+      let id = request.parameter("id")
+      let owner = request.caller.subject
+      let isDeleted = try answering { () throws(StorageError) in
+        try store.delete(id, owner: owner)
+      }
+      guard isDeleted else { throw Failure.noModel(id) }
+      return .data(
+        ["model_id": .string(id), "deleted": true, "user_id": .string(owner)],
+        message: "Model deleted successfully"
+      )
+    }
+    export
+    single
+    incoming
+  }
+
+  private var list: Route {
+    .get(
+      "/v1/models",
+      scope: .read,
+      summary: "List your models, the newest first",
+      parameters: [
+        .query("limit", .integer("Models on a page", 1...50, default: 10)),
+        .query("offset", .integer("Models to pass over", 0...1_000_000_000, default: 0)),
+        .query("phase", .string(), "The phase that made them, or import"),
+        .query(
+          "status",
+          .string("Default all", allowed: ModelListing.Status.allCases.map(\.rawValue))
+        ),
+      ],
+      answer: .object([
+        "models": .array(ModelRecord.schema), "total_count": .integer(), "user_id": .string(),
+        "limit": .integer(), "offset": .integer(),
+      ])
+    ) { [store, runs] request in
+      let owner = request.caller.subject
+      let listing = try request.validateQuery(unknown: .refused) { fields in
+        ModelListing(&fields, owner: owner)
+      }
+      do {
+        return .data(try listing.page(store, runs), message: "Models retrieved successfully")
+      } catch let error as StorageError {
+        throw Failure.answer(to: error) ?? (error as any Error)
+      }
+    }
+  }
+
+  private var export: Route {
+    .get(
+      "/v1/models/{id}/export",
+      scope: .read,
+      summary: "Download a model as a tar archive that PyTorch's libraries read",
+      parameters: [Self.id]
+    ) { [store] request in
+      let isHead = request.method == "HEAD"
+      return try ModelExport(try Self.find(request, store), store).archive(isHead: isHead)
+    }
+  }
+
+  private var single: Route {
+    .get(
+      "/v1/models/{id}/files/{name}",
+      scope: .read,
+      summary: "Download one file of a model",
+      parameters: [
+        Self.id, .path("name", .string(allowed: ModelFolder.File.allCases.map(\.rawValue))),
+      ]
+    ) { [store] request in
+      let isHead = request.method == "HEAD"
+      let record = try Self.find(request, store)
+      guard let file = ModelFolder.File(rawValue: request.parameter("name")) else {
+        let names = ModelFolder.File.allCases.map(\.rawValue).joined(separator: ", ")
+        throw Failure.notFound("A model has the files \(names) and no other.")
+      }
+      return try ModelExport(record, store, [file]).single(isHead: isHead)
+    }
+  }
+
+  private var incoming: Route {
+    let description = RouteDescription(
+      "Bring a model in",
+      details: """
+        An uncompressed tar archive of `config.json` and `model.safetensors` of a Llama with tied embeddings, with \
+        `tokenizer.json` unless its vocabulary is the 256 bytes and 16 specials, and `forge.json` when it was exported \
+        here. `?name=` names it.
+        """,
+      parameters: [.query("name", .string("What it is to be called", 1...ModelCard.longestName))],
+      body: .binary,
+      contentType: "application/x-tar",
+      answer: ModelRecord.schema,
+      status: 201
+    )
+    let limits = Route.Limits(
+      maxBody: importLimit,
+      maxInFlight: Self.maxImports,
+      timeout: .seconds(300)
+    )
+    return Route(
+      upload: "POST",
+      "/v1/models/import",
+      scope: .write,
+      description: description,
+      limits: limits
+    ) { [store, importLimit] request in
+      let head = ModelImport.Head(
+        contentType: request.field("Content-Type") ?? "",
+        length: request.announcedLength,
+        owner: request.caller.subject,
+        name: try request.query("name")
+      )
+      return try ModelImport(head, store, limit: importLimit)
+    }
+  }
+
+  private static let id = Parameter.path("id", .string(format: "uuid"), "The model's id")
+
+  private static func find(
+    _ request: borrowing Request,
+    _ store: ModelStore
+  ) throws -> ModelRecord {
+    let id = request.parameter("id")
+    let owner = request.caller.subject
+    let record = try answering { () throws(StorageError) in try store.record(id, owner: owner) }
+    guard let record else { throw Failure.noModel(id) }
+    return record
+  }
+}
