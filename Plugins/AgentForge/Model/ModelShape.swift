@@ -22,7 +22,7 @@ package struct ModelShape: Sendable, Equatable {
   package var normEpsilon: Float = 1e-5
   /// Whether it halts adaptively (Graves 2016): a halting unit weighs the layers' outputs.
   package var halts = false
-  /// Whether inputs of linear layers are rounded to 8 bits, as BitLinear's are (Ma et al. 2024).
+  /// Whether inputs of linear layers are rounded to 8 bits, as BitLinear's are (Ma and others, 2024).
   package var quantizesActivations = false
 
   /// A shape of these sizes.
@@ -75,7 +75,10 @@ extension ModelShape {
       "num_key_value_heads": .integer(Int64(heads)), "head_dim": .integer(Int64(headWidth)),
       "intermediate_size": .integer(Int64(hidden)),
       "max_position_embeddings": .integer(Int64(context)),
-      "rope_theta": .number(Double(ropeBase)), "rms_norm_eps": .number(Double(normEpsilon)),
+      // The first is read by transformers up to version 4, the second since 5.
+      "rope_theta": .number(Double(ropeBase)),
+      "rope_parameters": ["rope_theta": .number(Double(ropeBase)), "rope_type": "default"],
+      "rms_norm_eps": .number(Double(normEpsilon)),
       "tie_word_embeddings": true, "attention_bias": false, "mlp_bias": false,
       "torch_dtype": "float32", "bos_token_id": 256, "eos_token_id": 256,
       "forge": [
@@ -97,10 +100,14 @@ extension ModelShape {
       context: fields.integer("max_position_embeddings", 8...131_072)
     )
     context = min(context, 4096)
-    ropeBase = Float(fields.number("rope_theta", 1...1e9, default: 10_000))
+    ropeBase = Self.ropeBase(&fields)
     normEpsilon = Float(fields.number("rms_norm_eps", 0...0.1, default: 1e-5))
     let kind = fields.string("model_type", 0...64, default: "llama")
     if kind != "llama" { fields.refuse("model_type", "must be llama", allowed: ["llama"]) }
+    _ = fields.choice("hidden_act", ["silu"], default: "silu")
+    if let own = fields.optionalInteger("head_dim"), heads >= 1, own != width / heads {
+      fields.refuse("head_dim", "must be hidden_size / num_attention_heads")
+    }
     let groups = fields.integer("num_key_value_heads", 1...64, default: heads)
     if groups != heads {
       fields.refuse(
@@ -118,5 +125,23 @@ extension ModelShape {
       halts = own["halts"]?.asBool ?? false
       quantizesActivations = own["quantizes_activations"]?.asBool ?? false
     }
+  }
+  /// The base of the rotary positions, which transformers since version 5 writes into `rope_parameters`.
+  private static func ropeBase(_ fields: inout Fields) -> Float {
+    let range = 1...1e9
+    var base = fields.number("rope_theta", range, default: 10_000)
+    for name in ["rope_scaling", "rope_parameters"] {
+      guard let rope = fields.json(name) else { continue }
+      if rope.asMembers == nil || rope["rope_type"] ?? rope["type"] ?? "default" != "default" {
+        fields.refuse(name, "must be of the type default: scaled positions are not known")
+      }
+      guard let own = rope["rope_theta"] else { continue }
+      if let number = own.asNumber, range.contains(number) {
+        base = number
+      } else {
+        fields.refuse("\(name).rope_theta", "must be a number of 1 to 1e9")
+      }
+    }
+    return Float(base)
   }
 }
