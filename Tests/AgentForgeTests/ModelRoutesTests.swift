@@ -1,3 +1,4 @@
+import Glibc
 import PluginStorage
 import Testing
 
@@ -304,5 +305,20 @@ struct ModelRoutesTests {
     #expect(try TarTests.read(bytes).count == 4)
     let failure = #expect(throws: Failure.self) { try ModelExport(record, store) }
     #expect(failure?.status == 404 && failure?.code == "RESOURCE_NOT_FOUND")
+  }
+
+  @Test("a file of the most bytes an archive can say is exported, one of a byte more is not")
+  func theLargestFile() throws {
+    let folder = TemporaryFolder()
+    let store = try ModelStoreTests.store(folder)
+    let record = try store.store(ModelStoreTests.model(), ModelStoreTests.facts())
+    let path = store.folder(record.id).path(of: .weights)
+    truncate(path, Tar.maxFileBytes)
+    #expect(throws: Never.self) { try ModelExport(record, store).archive(isHead: false) }
+    truncate(path, Tar.maxFileBytes + 1)
+    let failure = #expect(throws: Failure.self) {
+      try ModelExport(record, store).archive(isHead: false)
+    }
+    #expect(failure?.status == 409)
   }
 }

@@ -68,7 +68,14 @@ struct ModelExport: Sendable {
   }
 
   /// The answer with the whole archive; without its bytes for `HEAD`, which wants the length alone.
-  func archive(isHead: Bool) -> Response {
+  ///
+  /// - Parameter isHead: Whether it is for `HEAD`.
+  /// - Returns: The answer, streamed.
+  /// - Throws: `Failure` 409 when a file is larger than an archive can say.
+  func archive(isHead: Bool) throws(Failure) -> Response {
+    guard sources.allSatisfy({ $0.size <= Tar.maxFileBytes }) else {
+      throw .conflict("The model is too large for a tar archive; download its files one by one.")
+    }
     let fields: HeaderFields = [
       "Content-Type": "application/x-tar", "Cache-Control": "private, no-cache",
       "Content-Disposition": "attachment; filename=\"model-\(record.id).tar\"",
