@@ -18,21 +18,25 @@ _Static_assert(ROW_BLOCK % ROWS == 0 && COLUMN_BLOCK % COLUMNS == 0, "blocks hol
 INLINED void tile(size_t rows, size_t k, const float *a, size_t a_row, size_t a_column, const float *b, size_t b_row,
                   float beta, float *c, size_t c_row) {
   vec sums[ROWS][2];
-  UNROLLED for (size_t i = 0; i < rows; i++) sums[i][0] = sums[i][1] = (vec)0.0f;
-  UNROLLED for (size_t i = 0; i < rows; i++) {
+  UNROLLED
+  for (size_t i = 0; i < rows; i++) sums[i][0] = sums[i][1] = (vec)0.0f;
+  UNROLLED
+  for (size_t i = 0; i < rows; i++) {
     __builtin_prefetch(c + i * c_row, 1);
     __builtin_prefetch(c + i * c_row + COLUMNS - 1, 1);
   }
   PRAGMA(clang loop unroll_count(4))
   for (size_t p = 0; p < k; p++, a += a_column, b += b_row) {
     vec b0 = load(b), b1 = load(b + WIDTH);
-    UNROLLED for (size_t i = 0; i < rows; i++) {
+    UNROLLED
+    for (size_t i = 0; i < rows; i++) {
       vec x = (vec)a[i * a_row];
       sums[i][0] = x * b0 + sums[i][0];
       sums[i][1] = x * b1 + sums[i][1];
     }
   }
-  UNROLLED for (size_t i = 0; i < rows; i++, c += c_row) {
+  UNROLLED
+  for (size_t i = 0; i < rows; i++, c += c_row) {
     if (beta == 0) {
       store(c, sums[i][0]);
       store(c + WIDTH, sums[i][1]);
@@ -43,43 +47,34 @@ INLINED void tile(size_t rows, size_t k, const float *a, size_t a_row, size_t a_
   }
 }
 
-// What follows calls `tile` with each constant that `rows` can be.
-#define CASE(count, ...)   \
-  case count:              \
-    tile(count, __VA_ARGS__); \
-    return;
-
-// A tile of packed panels.
+// A tile of packed panels: `tile` with each constant that `rows` can be.
 static void packed_tile(size_t rows, size_t k, const float *a, const float *b, float beta, float *c, size_t c_row) {
+#define PACKED(count)                                       \
+  case count:                                               \
+    tile(count, k, a, 1, ROWS, b, COLUMNS, beta, c, c_row); \
+    return;
   switch (rows) {
-    CASE(1, k, a, 1, ROWS, b, COLUMNS, beta, c, c_row)
-    CASE(2, k, a, 1, ROWS, b, COLUMNS, beta, c, c_row)
-    CASE(3, k, a, 1, ROWS, b, COLUMNS, beta, c, c_row)
-    CASE(4, k, a, 1, ROWS, b, COLUMNS, beta, c, c_row)
-    CASE(5, k, a, 1, ROWS, b, COLUMNS, beta, c, c_row)
-    CASE(6, k, a, 1, ROWS, b, COLUMNS, beta, c, c_row)
+    PACKED(1) PACKED(2) PACKED(3) PACKED(4) PACKED(5) PACKED(6)
 #if ROWS == 12
-    CASE(7, k, a, 1, ROWS, b, COLUMNS, beta, c, c_row)
-    CASE(8, k, a, 1, ROWS, b, COLUMNS, beta, c, c_row)
-    CASE(9, k, a, 1, ROWS, b, COLUMNS, beta, c, c_row)
-    CASE(10, k, a, 1, ROWS, b, COLUMNS, beta, c, c_row)
-    CASE(11, k, a, 1, ROWS, b, COLUMNS, beta, c, c_row)
-    CASE(12, k, a, 1, ROWS, b, COLUMNS, beta, c, c_row)
+    PACKED(7) PACKED(8) PACKED(9) PACKED(10) PACKED(11) PACKED(12)
 #endif
   }
+#undef PACKED
 }
 
-// A tile of matrices as they lie in memory.
+// The most rows that do not repay the packing of `b`.
+enum { FEW_ROWS = 4 };
+
+// A tile of at most FEW_ROWS rows of matrices as they lie in memory.
 static void loose_tile(size_t rows, size_t k, const float *a, size_t a_row, size_t a_column, const float *b,
                        size_t b_row, float beta, float *c, size_t c_row) {
-  switch (rows) {
-    CASE(1, k, a, a_row, a_column, b, b_row, beta, c, c_row)
-    CASE(2, k, a, a_row, a_column, b, b_row, beta, c, c_row)
-    CASE(3, k, a, a_row, a_column, b, b_row, beta, c, c_row)
-    CASE(4, k, a, a_row, a_column, b, b_row, beta, c, c_row)
-  }
+#define LOOSE(count)                                               \
+  case count:                                                      \
+    tile(count, k, a, a_row, a_column, b, b_row, beta, c, c_row);  \
+    return;
+  switch (rows) { LOOSE(1) LOOSE(2) LOOSE(3) LOOSE(4) }
+#undef LOOSE
 }
-#undef CASE
 
 // A tile at the right edge, of which `columns` are inside `c`.
 static void edge_tile(size_t rows, size_t columns, size_t k, const float *a, const float *b, float beta, float *c,
@@ -153,9 +148,6 @@ static void multiply_block(size_t m, size_t n, size_t k, const float *a, const f
         edge_tile(rows, columns, k, left, right, beta, to, c_row);
     }
 }
-
-// The most rows that do not repay the packing of `b`.
-enum { FEW_ROWS = 4 };
 
 // gemm for few rows and a row-major `b`.
 static void few_rows(size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_column, const float *b,

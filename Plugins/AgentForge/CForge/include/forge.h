@@ -24,7 +24,7 @@ int forge_use_level(int level);
 // The name of a level: "baseline", "avx2", "avx512".
 const char *forge_level_name(int level);
 
-// Floats of scratch that forge_gemm needs, for any size.
+// Floats of scratch that forge_gemm needs, for any size and level: 1.2 MB.
 size_t forge_gemm_scratch(void);
 
 // c[m,n] = beta * c + a[m,k] * b[k,n]. An element of `a` at (i, p) is a[i * a_row + p * a_column], of `b` at (p, j)
@@ -67,6 +67,9 @@ void forge_rms_norm_back(size_t rows, size_t width, const float *x, const float 
                          const float *dy, float *dx, float *dweight);
 
 // SwiGLU (Shazeer 2020): y = gate * sigmoid(gate) * up.
+//
+// Its exponential, and that of every softmax below, is right within 2 units in the last place; below e^-86.9, near the
+// smallest normal float, it is 0.
 void forge_swiglu(size_t n, const float *gate, const float *up, float *y);
 
 // The backward pass of the same: sets dgate and dup. dgate may be gate, dup may be up.
@@ -79,7 +82,8 @@ void forge_rope(size_t rows, size_t heads, size_t head_width, float *x, size_t s
                 const float *sine, float direction);
 
 // Softmax in place of scale * s[rows, columns] over the first `first + r + 1` columns of row r (causal attention: row r
-// is position `first + r`); the columns after that become 0. `log_sum[rows]` gets log(sum(exp(scale * s))).
+// is position `first + r`); the columns after that become 0, whatever was there. `log_sum[rows]` gets
+// log(sum(exp(scale * s))).
 void forge_causal_softmax(size_t rows, size_t columns, size_t first, float scale, float *s, size_t stride,
                           float *log_sum);
 
@@ -87,17 +91,19 @@ void forge_causal_softmax(size_t rows, size_t columns, size_t first, float scale
 void forge_causal_softmax_again(size_t rows, size_t columns, size_t first, float scale, float *s, size_t stride,
                                 const float *log_sum);
 
-// The backward pass of softmax, in place on dp: dp = scale * p * (dp - inner[r]), where inner[r] is the sum over the row
-// of p * dp, which the caller has as dot(out, dout) of the head (Dao et al. 2022, equation 4).
+// The backward pass of softmax, in place on dp: dp = scale * p * (dp - inner[r]), where inner[r] is the sum over the
+// row of p * dp, which the caller has as dot(out, dout) of the head (Dao et al. 2022, equation 4).
 void forge_softmax_back(size_t rows, size_t columns, float scale, const float *p, float *dp, size_t stride,
                         const float *inner);
 
-// Softmax of one row in place: x = softmax(x * scale).
+// Softmax of one row in place: x = softmax(x * scale). An element of -infinity becomes 0; one NaN or +infinity makes
+// the row NaN.
 void forge_softmax(size_t n, float scale, float *x);
 
 // Cross-entropy in nats of each row of logits[rows, classes] (its stride is `classes`) with the class targets[r];
 // losses[r] gets it, 0 for a target below 0, which counts for nothing. The logits become their own gradient, times
-// weights[r] (each row's share in the total loss); rows without a target become 0.
+// weights[r] (each row's share in the total loss); rows without a target become 0. Targets are below `classes`. A NaN
+// or +infinity among the logits of a row with a target makes its loss NaN.
 void forge_cross_entropy(size_t rows, size_t classes, float *logits, const int32_t *targets, const float *weights,
                          float *losses);
 
