@@ -211,6 +211,7 @@ bench: build $(venv)/installed
 	python3 Tests/Bench/bench.py $(binary)
 	GATEWAY=$(binary) $(venv)/bin/python Tests/Bench/swapping.py
 	GATEWAY=$(binary) $(venv)/bin/python Tests/Bench/restarting.py
+	GATEWAY=$(binary) $(venv)/bin/python Tests/Bench/forge.py
 
 clean:
 	rm -rf .build
