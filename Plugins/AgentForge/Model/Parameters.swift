@@ -24,8 +24,10 @@ package final class Parameters: Sendable {
     values.copy(from: other.values)
   }
 
-  /// Fills them for the start of training: normal with deviation 0.02, projections back into the residual stream
-  /// smaller by the root of twice the layers (Radford et al. 2019), norms 1.
+  /// Fills them for the start of training.
+  ///
+  /// Normal with deviation 0.02, projections back into the residual stream smaller by the root of twice the layers
+  /// (Radford et al. 2019), norms 1.
   ///
   /// - Parameter generator: Drawn from.
   package func initialize(_ generator: inout Generator) {

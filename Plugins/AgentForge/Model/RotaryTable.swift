@@ -1,6 +1,6 @@
 import Glibc
 
-/// Cosines and sines of rotary positions (Su et al. 2021), `[context, headWidth / 2]` each.
+/// Cosines and sines of rotary positions (Su and others 2021), `[context, headWidth / 2]` each.
 package final class RotaryTable: Sendable {
   let cosine, sine: Floats
 

@@ -1,7 +1,8 @@
 package import GatewayPlugin
 
-/// Phase 1: models trained from random numbers, on text. By default three, that differ in seed and in what there is
-/// more of in their text, for the phases after it to merge.
+/// Phase 1: models trained from random numbers, on text.
+///
+/// By default three, that differ in seed and in what there is more of in their text, for the phases after it to merge.
 package struct Cognate: Phase {
   package static let name = PhaseName.cognate
   package static let inputs = 0...0

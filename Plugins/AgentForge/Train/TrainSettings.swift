@@ -25,9 +25,9 @@ package struct TrainSettings: Sendable, Equatable {
   package var beta2: Double = 0.95
   /// AdamW's weight decay; for matrices alone.
   package var weightDecay: Double = 0.1
-  /// The largest norm of all gradients together; larger ones are scaled down to it (Pascanu et al. 2013).
+  /// The largest norm of all gradients together; larger ones are scaled down to it (Pascanu and others 2013).
   package var clip: Double = 1
-  /// Grokfast-EMA (Lee et al. 2024): slow gradients are amplified.
+  /// Grokfast-EMA (Lee and others 2024): slow gradients are amplified.
   package var grokfast: Grokfast?
   /// Weight of a token's halting time in the loss, for models that halt.
   package var ponderCost: Double = 0.01
