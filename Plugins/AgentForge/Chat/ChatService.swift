@@ -1,0 +1,157 @@
+package import GatewayPlugin
+package import PluginStorage
+
+/// Answers with models: for `/v1/chat`, for clients of OpenAI's form, and for other plugins.
+///
+/// May be called from any thread.
+package final class ChatService: Sendable {
+  let models: any ModelSource
+  let cache: ModelCache
+  let conversations: ConversationStore
+  let settings: ChatSettings
+  /// Told of each answer.
+  private let counted: @Sendable (Generation) -> Void
+
+  /// A service that nobody offers yet.
+  ///
+  /// - Parameters:
+  ///   - models: Where models are.
+  ///   - database: With the tables of `DatabaseSchema.forge`.
+  ///   - settings: What the operator has decided.
+  ///   - counted: Told of each answer, also of a cancelled one.
+  package init(
+    models: any ModelSource,
+    database: Database,
+    settings: ChatSettings = ChatSettings(),
+    counted: @escaping @Sendable (Generation) -> Void = { _ in }
+  ) {
+    self.models = models
+    self.settings = settings
+    self.counted = counted
+    cache = ModelCache(models, capacity: settings.cacheBytes)
+    conversations = ConversationStore(database)
+  }
+
+  /// Defines the metrics and offers `forge.generate`; in the plugin's `init`.
+  ///
+  /// - Parameters:
+  ///   - host: What the gateway offers.
+  ///   - models: Where models are.
+  ///   - database: With the tables of `DatabaseSchema.forge`.
+  ///   - settings: What the operator has decided.
+  /// - Throws: What the gateway refused.
+  package convenience init(
+    host: Host,
+    models: any ModelSource,
+    database: Database,
+    settings: ChatSettings
+  ) throws {
+    let times = try host.metrics.histogram(
+      "agent_forge_chat_seconds",
+      "Time to make an answer, from the first token read to the last one drawn.",
+      labels: ["finish"]
+    )
+    let tokens = try host.metrics.counter(
+      "agent_forge_chat_tokens_total",
+      "Tokens drawn in answers."
+    )
+    self.init(models: models, database: database, settings: settings) { made in
+      times.observe(.nanoseconds(Int64(made.readTime + made.drawTime)), made.finish.rawValue)
+      tokens.add(Double(made.completionTokens))
+    }
+    guard host.services.isAvailable else { return }
+    try host.services.serve(GenerateCall.service) { [self] call in
+      try GenerateCall.answer(call.argument, subject: call.subject, self)
+    }
+  }
+
+  /// The routes of answers and conversations.
+  @ListBuilder<Route> package var routes: [Route] {
+    ChatRoutes(service: self).all
+    ConversationRoutes(conversations: conversations).all
+    OpenAIRoutes(service: self).all
+  }
+
+  /// Lets go of a model that was deleted.
+  package func forget(_ id: String) { cache.forget(id) }
+
+  /// A model and what is known of it.
+  ///
+  /// - Parameters:
+  ///   - id: The model's.
+  ///   - owner: Who asks.
+  /// - Returns: Both.
+  /// - Throws: 404 when the owner has none of that id; what the source threw.
+  package func find(
+    _ id: String,
+    owner: String
+  ) throws -> (model: RunnableModel, record: ModelRecord) {
+    // The record is asked for each time: a model that was deleted does not answer from the cache.
+    guard let record = try models.record(id, owner: owner),
+      let model = try cache.model(id, owner: owner)
+    else { throw Self.missing(id) }
+    return (model, record)
+  }
+
+  /// 404 for a model that is not there, or not the caller's.
+  static func missing(_ id: String) -> Failure {
+    .notFound("There is no model \(String(id.prefix(64))) among your models; see GET /v1/models.")
+  }
+
+  /// Lets a model answer, and counts it.
+  ///
+  /// - Parameters:
+  ///   - prompt: What it reads.
+  ///   - model: Who answers.
+  ///   - options: What is wanted.
+  ///   - isCancelled: Asked before each token.
+  ///   - say: Gets the text piece by piece.
+  /// - Returns: The answer.
+  /// - Throws: What `say` threw; 500 for a damaged model.
+  package func generate(
+    _ prompt: Prompt,
+    with model: RunnableModel,
+    _ options: GenerationOptions,
+    isCancelled: () -> Bool,
+    say: (String) throws -> Void = { _ in }
+  ) throws -> Generation {
+    do {
+      let made = try Generation(
+        answering: prompt,
+        with: model,
+        options,
+        isCancelled: isCancelled,
+        say: say
+      )
+      counted(made)
+      return made
+    } catch let error as SamplerError {
+      throw Failure(
+        status: 500,
+        message: "The model cannot answer: \(error). Train it again, or import it anew."
+      )
+    }
+  }
+}
+
+/// Runs `body`; what storage throws becomes an answer where the client can do something about it.
+func storing<Value>(_ body: () throws(StorageError) -> Value) throws -> Value {
+  do {
+    return try body()
+  } catch {
+    switch error {
+    case .busy, .timedOut:
+      throw Failure.unavailable(
+        "The conversations' database is busy; try again shortly.",
+        retryAfter: .seconds(2)
+      )
+    case .full:
+      throw Failure(
+        status: 507,
+        code: "SERVICE_UNAVAILABLE",
+        message: "The server has no room for further turns; delete some, or tell its operator."
+      )
+    case .cannotOpen, .newerSchema, .statement, .system: throw error
+    }
+  }
+}
