@@ -85,6 +85,30 @@ package final class Authenticator: Sendable {
     )
   }
 
+  /// Who the credential after the word `Bearer` speaks for: a token, or an API key where it has not a token's form.
+  ///
+  /// Client libraries that know only one kind of credential, like OpenAI's, send their key so.
+  ///
+  /// - Parameters:
+  ///   - credential: What has three parts with dots between is a token and nothing else.
+  ///   - now: Seconds since 1970.
+  /// - Returns: The identity.
+  /// - Throws: `AuthenticationError`.
+  package func identify(
+    credential: Span<UInt8>,
+    now: Int64
+  ) throws(AuthenticationError) -> Identity {
+    guard credential.count <= credentialBytes else { throw .tooLong(limit: credentialBytes) }
+    var dots = 0
+    for index in credential.indices where credential[index] == UInt8(ascii: ".") { dots += 1 }
+    if dots == 2 { return try identify(bearer: credential, now: now) }
+    do throws(AuthenticationError) {
+      return try identify(apiKey: credential)
+    } catch {
+      throw .malformed("it has not three parts with dots between, and is no API key known here")
+    }
+  }
+
   /// Whose API key this is.
   package func identify(apiKey: Span<UInt8>) throws(AuthenticationError) -> Identity {
     guard apiKey.count <= credentialBytes else { throw .tooLong(limit: credentialBytes) }

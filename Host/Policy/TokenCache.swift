@@ -56,10 +56,10 @@ package final class TokenCache {
     entries = Array(repeating: nil, count: capacity)
   }
 
-  /// The caller a bearer token speaks for.
+  /// The caller that a bearer credential speaks for.
   ///
   /// - Parameters:
-  ///   - token: The compact form of a JWT.
+  ///   - token: The compact form of a JWT, or an API key without a token's form.
   ///   - now: Seconds since 1970.
   /// - Returns: The caller, remembered from now on.
   /// - Throws: `AuthenticationError`; refusals are not remembered.
@@ -71,7 +71,7 @@ package final class TokenCache {
     if let known = lookUp(.bearer, token, hash, now) { return known }
     return remember(
       .bearer,
-      try authenticator.identify(bearer: token, now: now),
+      try authenticator.identify(credential: token, now: now),
       token,
       hash
     )

@@ -200,6 +200,19 @@ def test_an_api_key_names_its_user(guarded):
         assert client.get("/v1/files", {"X-API-Key": "key-one"}).data["user_id"] == "carol"
 
 
+def test_an_api_key_is_taken_as_a_bearer_credential_too(guarded):
+    with guarded.client() as client:
+        for _ in range(2):
+            assert client.get(READ, bearer("key-one")).get("X-RateLimit-Tier") == "premium"
+        assert client.get("/v1/files", bearer("key-one")).data["user_id"] == "carol"
+        assert 'scope="write"' in refusal(client.post("/v1/upload", "", bearer("key-two")), 403, "INSUFFICIENT_PERMISSIONS")
+
+
+@pytest.mark.parametrize("key", ["key-on", "key-onee", "KEY-ONE", "key-one.", "key-one..", "key-one:carol", "x" * 601])
+def test_another_bearer_key_is_refused(guarded, key):
+    assert 'error="invalid_token"' in unauthenticated(guarded.get(READ, bearer(key)))
+
+
 @pytest.mark.parametrize("key", ["key-on", "key-onee", "KEY-ONE", "key-one:carol", "", "x" * 601])
 def test_another_api_key_is_refused(guarded, key):
     assert unauthenticated(guarded.get(READ, {"X-API-Key": key})).startswith('Bearer realm="gateway"')

@@ -109,6 +109,39 @@ struct AuthenticatorTests {
     }
   }
 
+  @Test func `a bearer credential is a token by its form, else an API key`() throws {
+    let authenticator = authenticator {
+      $0.apiKeys += ["a.b.c", ".", "a.b.c.d"].map { key in
+        .init(
+          key: Array(key.utf8),
+          identity: Identity(subject: "dotted", scopes: ["read"], tier: "standard")
+        )
+      }
+      $0.limits.credentialBytes = pyJWTToken.utf8.count
+    }
+    func identify(_ credential: String) throws -> String {
+      let bytes = Array(credential.utf8)
+      return try authenticator.identify(credential: bytes.span, now: tokenTime).subject
+    }
+    #expect(try identify(pyJWTToken) == "user123" && identify("key123") == "user1")
+    #expect(try identify(".") == "dotted" && identify("a.b.c.d") == "dotted")
+    // A key with a token's form is taken from its own field alone.
+    #expect(throws: AuthenticationError.self) { try identify("a.b.c") }
+    #expect(try authenticator.identify(apiKey: Array("a.b.c".utf8).span).subject == "dotted")
+    for wrong in [
+      "", "key12", "key1234", "KEY123", "key123.", "key123..", "user1", "key123:user1:read",
+    ] {
+      let error = #expect(throws: AuthenticationError.self) { try identify(wrong) }
+      #expect(
+        error?.status == 401 && error?.challenge.contains("invalid_token") == true,
+        "\(wrong)"
+      )
+    }
+    #expect(throws: AuthenticationError.tooLong(limit: pyJWTToken.utf8.count)) {
+      try identify(String(repeating: "x", count: pyJWTToken.utf8.count + 1))
+    }
+  }
+
   @Test func `deny by default, MFA before scope, and the scope is named`() throws {
     let identity = Identity(subject: "a", scopes: ["read", "fog:run"], tier: "standard")
     let verified = Identity(subject: "a", scopes: ["read"], tier: "standard", mfaVerified: true)

@@ -59,12 +59,19 @@ struct TokenCacheTests {
     }
   }
 
-  @Test func `an API key is remembered, and is no bearer token`() throws {
+  @Test func `an API key is remembered, also as a bearer credential, and a token is no API key`()
+    throws
+  {
     let cache = cache()
     let key = Array("key123".utf8)
     let first = try cache.caller(apiKey: key.span, now: 0)
     #expect(try cache.caller(apiKey: key.span, now: 1 << 40) === first)
-    #expect(throws: AuthenticationError.self) { try cache.caller(bearer: key.span, now: 0) }
+    let second = try cache.caller(bearer: key.span, now: 0)
+    #expect(second.identity == first.identity && second.window === first.window)
+    #expect(try cache.caller(bearer: key.span, now: 1 << 40) === second)
+    #expect(throws: AuthenticationError.self) {
+      try cache.caller(bearer: Array("key12".utf8).span, now: 0)
+    }
     #expect(throws: AuthenticationError.unknownKey) {
       try cache.caller(apiKey: Array(pyJWTToken.utf8).span, now: 0)
     }
