@@ -61,7 +61,7 @@ public final class UtilitiesPlugin: Plugin {
   public var routes: [Route] {
     upload
     FileRoutes(documents: documents).all
-    QueryRoute(documents: documents) { [queries, queryTime] mode, took in
+    QueryRoute(documents: documents, phrasing: phrasing) { [queries, queryTime] mode, took in
       queries.add(1, mode.rawValue)
       queryTime.observe(took, mode.rawValue)
     }.route
@@ -71,6 +71,18 @@ public final class UtilitiesPlugin: Plugin {
   public var checks: [HealthCheck] {
     HealthCheck("storage", every: .seconds(15)) { [documents, settings] in
       Self.health(of: documents, settings)
+    }
+  }
+
+  private var phrasing: Phrasing {
+    Phrasing { [host] argument, subject throws(HostRefusal) in
+      try host.services.call(
+        Phrasing.service,
+        "generate",
+        argument,
+        subject: subject,
+        timeout: Phrasing.time
+      )
     }
   }
 

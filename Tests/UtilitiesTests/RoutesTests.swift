@@ -65,6 +65,7 @@ struct RoutesTests {
       "{\"query\": \"x\", \"mode\": \"turbo\"}", "{\"query\": \"x\", \"include_sources\": 1}",
       "{\"query\": \"x\", \"filters\": {\"confidence_threshold\": 1.1}}",
       "{\"query\": \"x\", \"filters\": {\"nonsense\": 1}}", "{\"query\": \"x\", \"nonsense\": 1}",
+      "{\"query\": \"x\", \"model_id\": \"\"}",
     ] {
       #expect(throws: Failure.self, "\(bad)") { try Self.question(bad) }
     }
@@ -83,6 +84,75 @@ struct RoutesTests {
       error?.details?.asArray?.compactMap { $0["field"]?.asString }
         == ["query", "max_results", "mode", "filters.category", "filters.tags"]
     )
+  }
+
+  @Test(arguments: QueryMode.allCases)
+  func `a model is for two of the modes`(_ mode: QueryMode) throws {
+    let text = "{\"query\": \"x\", \"mode\": \"\(mode.rawValue)\", \"model_id\": \"m\"}"
+    if mode == .comprehensive || mode == .creative {
+      #expect(try Self.question(text).0.model == "m")
+    } else {
+      let error = #expect(throws: Failure.self) { try Self.question(text) }
+      #expect(error?.details?.asArray?.first?["field"] == "model_id")
+    }
+  }
+
+  @Test func `a model phrases what was found, and the cited answer stays as it is`() throws {
+    let folder = Folder()
+    let documents = try QueryEngineTests.library(folder)
+    let question = QueryEngine.Request(query: "swarming", filter: .init(owner: "ada"))
+    let reply = try QueryEngine(database: documents.database).answer(question)
+    let best = try #require(reply.sources.first).hit.passage.body
+    let phrasing = Phrasing { argument, subject throws(HostRefusal) in
+      let prompt = argument["prompt"]?.asString ?? ""
+      // The best passage last, so that it survives a short context.
+      let isWhole = prompt.hasSuffix(best + "\n\nQuestion: swarming\nAnswer:")
+      return [
+        "text": .string("\(subject) \(isWhole)"), "finish_reason": "stop", "truncated": false,
+      ]
+    }
+    let phrased = try phrasing.phrase(reply, to: "swarming", model: "m", subject: "ada")
+    #expect(
+      phrased == [
+        "text": "ada true", "model_id": "m", "finish_reason": "stop", "truncated": false,
+      ]
+    )
+    let plain = reply.json(to: question, includesSources: true, took: .zero)
+    let both = reply.json(to: question, includesSources: true, phrased: phrased, took: .zero)
+    #expect(both["phrased_answer"] == phrased && plain["phrased_answer"] == nil)
+    #expect(both["answer"] == plain["answer"] && both["sources"] == plain["sources"])
+    let nothing = Reply.nothing(because: "")
+    #expect(try phrasing.phrase(nothing, to: "x", model: "m", subject: "ada") == .null)
+  }
+
+  @Test(arguments: [
+    (HostRefusal.notFound, UInt16(422)), (.unsupported("gw.services/1"), 422), (.denied, 422),
+    (.timeout, 503), (.busy, 503), (.failed(-1), 503),
+  ])
+  func `a model that cannot be asked is told, with the field`(
+    _ refusal: HostRefusal,
+    _ status: UInt16
+  ) throws {
+    let folder = Folder()
+    let documents = try QueryEngineTests.library(folder)
+    let question = QueryEngine.Request(query: "swarming", filter: .init(owner: "ada"))
+    let reply = try QueryEngine(database: documents.database).answer(question)
+    let refusing = Phrasing { _, _ throws(HostRefusal) in throw refusal }
+    let failure = #expect(throws: Failure.self) {
+      try refusing.phrase(reply, to: "x", model: "m", subject: "ada")
+    }
+    #expect(failure?.status == status && failure?.message.contains("model_id") == true)
+    for (code, answered) in ["RESOURCE_NOT_FOUND": 404, "VALIDATION_ERROR": 422, "": 503]
+      as [String: UInt16]
+    {
+      let telling = Phrasing { _, _ throws(HostRefusal) in
+        ["error": ["code": .string(code), "message": "There is no model m."]]
+      }
+      let failure = #expect(throws: Failure.self) {
+        try telling.phrase(reply, to: "x", model: "m", subject: "ada")
+      }
+      #expect(failure?.status == answered && failure?.message.contains("model_id") == true)
+    }
   }
 
   @Test func `an answer without sources numbers nothing`() throws {

@@ -4,6 +4,7 @@ import PluginStorage
 /// `POST /v1/query`.
 struct QueryRoute {
   let documents: Documents
+  let phrasing: Phrasing
   /// Told of each answer: its mode, and how long it took.
   let answered: @Sendable (QueryMode, Duration) -> Void
 
@@ -14,7 +15,7 @@ struct QueryRoute {
       summary: "Ask a question about your documents",
       body: Self.body,
       answer: Self.answer
-    ) { [documents, answered] request in
+    ) { [documents, phrasing, answered] request in
       let owner = request.caller.subject
       let (question, includesSources) = try request.validate { fields in
         QueryEngine.Request.read(&fields, owner: owner)
@@ -23,10 +24,13 @@ struct QueryRoute {
       let reply = try answering { () throws(StorageError) in
         try QueryEngine(database: documents.database).answer(question)
       }
+      let phrased = try question.model.map { model throws(Failure) in
+        try phrasing.phrase(reply, to: question.query, model: model, subject: owner)
+      }
       let took = Duration.nanoseconds(Int64(Clock.monotonic() - start))
       answered(question.mode, took)
       return .data(
-        reply.json(to: question, includesSources: includesSources, took: took),
+        reply.json(to: question, includesSources: includesSources, phrased: phrased, took: took),
         message: "Query processed successfully"
       )
     }
@@ -40,6 +44,10 @@ struct QueryRoute {
       "max_results": .integer("Sources at most", 1...50, default: 10),
       "include_sources": .boolean("Default true"),
       "mode": .string("Default comprehensive", allowed: modes),
+      "model_id": .string(
+        "A model of yours that also phrases the answer, in the modes comprehensive and creative",
+        1...64
+      ),
       "filters": .object([
         "document_types": .array(.string(), "Content types", 0...20),
         "file_ids": .array(.string(format: "uuid"), "", 0...100),
@@ -65,6 +73,13 @@ struct QueryRoute {
     ),
     "confidence": .number("0 to 1; 0 exactly when nothing was found"),
     "confidence_explanation": .string(), "mode": .string(allowed: modes),
+    "phrased_answer": .object(
+      [
+        "text": .string(), "model_id": .string(), "finish_reason": .string(),
+        "truncated": .boolean("Whether the model could not read all of the passages"),
+      ],
+      "With model_id alone: in the model's words, which nothing vouches for; null when nothing was found"
+    ),
     "processing_time_ms": .number(),
   ])
 }
@@ -86,6 +101,10 @@ extension QueryEngine.Request {
     let includesSources = fields.bool("include_sources", default: true)
     let mode = fields.choice("mode", modes, default: QueryMode.comprehensive.rawValue)
     var filter = SearchIndex.Filter(owner: owner)
+    let model = fields.optionalString("model_id", 1...64)
+    if model != nil, mode != QueryMode.comprehensive.rawValue, mode != QueryMode.creative.rawValue {
+      fields.refuse("model_id", "is for the modes comprehensive and creative; leave it out")
+    }
     let least = fields.optionalObject("filters") { part -> Double in
       filter.documentTypes = part.strings("document_types", 0...20, length: 1...127)
         .map { $0.lowercased() }
@@ -99,7 +118,8 @@ extension QueryEngine.Request {
       mode: QueryMode(rawValue: mode) ?? .comprehensive,
       maxResults: maxResults,
       filter: filter,
-      leastRelevance: least ?? 0
+      leastRelevance: least ?? 0,
+      model: model
     )
     return (request, includesSources)
   }
@@ -111,22 +131,28 @@ extension Reply {
   /// - Parameters:
   ///   - question: What was asked.
   ///   - includesSources: Whether its sources are wanted; without them nothing is numbered.
+  ///   - phrased: What a model made of it, where one was asked.
   ///   - took: How long it took.
   /// - Returns: The object.
   package func json(
     to question: QueryEngine.Request,
     includesSources: Bool,
+    phrased: JSON? = nil,
     took: Duration
   ) -> JSON {
     let shown = includesSources ? sources : []
     let milliseconds = took / .milliseconds(1)
-    return [
-      "query": .string(question.query),
-      "answer": .string(includesSources ? answer : answerWithoutNumbers),
-      "sources": .array(shown.map(\.json)), "confidence": .number(Self.rounded(confidence)),
-      "confidence_explanation": .string(explanation), "mode": .string(question.mode.rawValue),
-      "processing_time_ms": .number(Self.rounded(milliseconds)),
+    var members: [JSON.Member] = [
+      .init(name: "query", value: .string(question.query)),
+      .init(name: "answer", value: .string(includesSources ? answer : answerWithoutNumbers)),
+      .init(name: "sources", value: .array(shown.map(\.json))),
+      .init(name: "confidence", value: .number(Self.rounded(confidence))),
+      .init(name: "confidence_explanation", value: .string(explanation)),
+      .init(name: "mode", value: .string(question.mode.rawValue)),
     ]
+    if let phrased { members.append(.init(name: "phrased_answer", value: phrased)) }
+    let time = JSON.number(Self.rounded(milliseconds))
+    return .object(members + [.init(name: "processing_time_ms", value: time)])
   }
 
   /// Three digits, and never 0 for what is not.

@@ -10,19 +10,23 @@ package struct QueryEngine: Sendable {
     package var filter: SearchIndex.Filter
     /// Passages of less relevance are left out.
     package var leastRelevance: Double
+    /// The model that is to phrase the answer as well; the search does not ask it.
+    package var model: String?
 
     package init(
       query: String,
       mode: QueryMode = .comprehensive,
       maxResults: Int = 10,
       filter: SearchIndex.Filter,
-      leastRelevance: Double = 0
+      leastRelevance: Double = 0,
+      model: String? = nil
     ) {
       self.query = query
       self.mode = mode
       self.maxResults = maxResults
       self.filter = filter
       self.leastRelevance = leastRelevance
+      self.model = model
     }
   }
 
