@@ -89,6 +89,16 @@ public struct Failure: Error, Sendable, Equatable {
     )
   }
 
+  /// 429 with `Retry-After`: the caller has as much under way as a limit allows.
+  ///
+  /// - Parameters:
+  ///   - message: Which limit, and what to do.
+  ///   - retryAfter: Rounded up to whole seconds, at least 1.
+  /// - Returns: The failure.
+  public static func tooManyRequests(_ message: String, retryAfter: Duration) -> Failure {
+    Failure(status: 429, message: message, fields: ["Retry-After": "\(retryAfter.wholeSeconds)"])
+  }
+
   /// 503 `SERVICE_UNAVAILABLE` with `Retry-After`.
   ///
   /// - Parameters:
@@ -96,13 +106,11 @@ public struct Failure: Error, Sendable, Equatable {
   ///   - retryAfter: Rounded up to whole seconds, at least 1.
   /// - Returns: The failure.
   public static func unavailable(_ message: String, retryAfter: Duration) -> Failure {
-    let parts = retryAfter.components
-    let seconds = max(1, parts.seconds + (parts.attoseconds > 0 ? 1 : 0))
-    return Failure(
+    Failure(
       status: 503,
       code: "SERVICE_UNAVAILABLE",
       message: message,
-      fields: ["Retry-After": "\(seconds)"]
+      fields: ["Retry-After": "\(retryAfter.wholeSeconds)"]
     )
   }
 
@@ -112,6 +120,13 @@ public struct Failure: Error, Sendable, Equatable {
     code: "INTERNAL_ERROR",
     message: "The service failed on this request; the log has the reason under the request id."
   )
+}
+
+extension Duration {
+  /// Rounded up, at least 1.
+  fileprivate var wholeSeconds: Int64 {
+    max(1, components.seconds + (components.attoseconds > 0 ? 1 : 0))
+  }
 }
 
 /// One bad field of a request, or one bad setting.

@@ -1,7 +1,8 @@
 public import GatewayPlugin
+import PluginStorage
 
 /// Small language models that are trained here, and talked to.
-public final class AgentForgePlugin: Plugin {
+public final class AgentForgePlugin: Plugin, JobMoving {
   /// What this library is.
   public static let identity = PluginIdentity(
     id: "agent_forge",
@@ -9,11 +10,95 @@ public final class AgentForgePlugin: Plugin {
     description: "Trains small language models and talks with them."
   )
 
-  private let host: Host
+  private let settings: AgentForgeSettings
+  private let directory: String
+  private let queue: RunQueue
+  private let metrics: RunMetrics
 
   /// Opens the model store of the host's data directory.
   ///
   /// - Parameter host: What the gateway offers.
   /// - Throws: `PluginFailure` for bad settings or a store that cannot be opened.
-  public init(host: Host) throws { self.host = host }
+  public init(host: Host) throws {
+    settings = try AgentForgeSettings(host.settings)
+    directory = host.dataDirectory
+    metrics = try RunMetrics(host)
+    do {
+      let database = try Database(path: directory + "/forge.sqlite", schema: .forge)
+      let models = try ModelStore(database: database, directory: directory)
+      queue = try RunQueue(
+        RunStore(database),
+        RunSurroundings(
+          host: host,
+          models: models,
+          checkpoints: try CheckpointStore(directory: directory),
+          settings: settings,
+          measure: metrics.take
+        ),
+        settings.limits,
+        directory: directory
+      )
+    } catch {
+      throw PluginFailure("The store of models and runs cannot be opened: \(error).")
+    }
+    if host.events.isAvailable {
+      for topic in RunSurroundings.topics { try host.events.declare(topic) }
+    }
+    if host.jobs.isAvailable {
+      // What ran in an earlier generation when this one began is free a little later.
+      try host.jobs.every(.seconds(1), name: "take up runs") { [queue, metrics] _ in
+        queue.advance()
+        metrics.show(queue)
+      }
+    }
+  }
+
+  /// Training and pipelines.
+  public var routes: [Route] {
+    let runs = TrainAnswers(
+      queue: queue,
+      directory: directory,
+      minFreeBytes: settings.minFreeBytes
+    )
+    TrainRoutes(runs: runs, shards: settings.shards).all
+    PipelineRoutes(runs: runs, shards: settings.shards).all
+  }
+
+  /// The queue, and the room on the disk.
+  public var checks: [HealthCheck] {
+    HealthCheck("training", every: .seconds(5)) { [queue, directory, settings] in
+      Self.health(of: queue, directory, settings)
+    }
+  }
+
+  /// Goes on with what was cut off, and takes up what waits.
+  public func activate() throws { queue.activate() }
+
+  /// Takes nothing further up.
+  public func quiesce() { queue.rest() }
+
+  /// Goes on with the runs that a swap had stopped.
+  public func resumeJobs() { queue.activate() }
+
+  private static func health(
+    of queue: RunQueue,
+    _ directory: String,
+    _ settings: AgentForgeSettings
+  ) -> Health {
+    do {
+      let totals = try queue.store.totals()
+      let space = try Folder.space(directory)
+      let detail: JSON = [
+        "queued": .integer(Int64(totals.counts[.queued] ?? 0)),
+        "waiting": .integer(Int64(totals.counts[.waiting] ?? 0)),
+        "running": .integer(Int64(queue.running)),
+        "last_error": totals.lastError.map { .string($0) } ?? .null,
+        "free_bytes": .integer(Int64(space.free)),
+        "min_free_bytes": .integer(Int64(settings.minFreeBytes)),
+      ]
+      return space.free < settings.minFreeBytes ? .degraded(detail) : .healthy(detail)
+    } catch {
+      return .unhealthy(["reason": .string("\(error)")])
+    }
+  }
 }

@@ -28,6 +28,15 @@ package enum SQLValue: Sendable, Equatable {
   package func real(_ column: Int32) -> Double {
     unsafe sqlite3_column_double(statement, column)
   }
+  /// A number, or `nil` for NULL.
+  package func optionalReal(_ column: Int32) -> Double? { isNull(column) ? nil : real(column) }
+  /// A whole number, or `nil` for NULL.
+  package func optionalInteger(_ column: Int32) -> Int64? {
+    isNull(column) ? nil : integer(column)
+  }
+  private func isNull(_ column: Int32) -> Bool {
+    unsafe sqlite3_column_type(statement, column) == SQLITE_NULL
+  }
   package func text(_ column: Int32) -> String { optionalText(column) ?? "" }
   package func optionalText(_ column: Int32) -> String? {
     // The text is asked for before its size: SQLite may convert on the first call.

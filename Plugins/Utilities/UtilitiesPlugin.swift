@@ -39,6 +39,10 @@ public final class UtilitiesPlugin: Plugin {
       throw PluginFailure("The document store cannot be opened: \(error).")
     }
     if host.events.isAvailable { try host.events.declare(Self.topic) }
+    if host.services.isAvailable {
+      let files = FileService(documents)
+      try host.services.serve(FileService.name) { try files.answer($0) }
+    }
     uploads = try host.metrics.counter(
       "utilities_uploads_total",
       "Files stored.",

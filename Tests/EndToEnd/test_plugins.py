@@ -154,6 +154,7 @@ def test_the_bundled_files_pass(tmp_path):
     ended = run_gateway("check", PLUGINS_DIR=ROOT / "plugins.d", DATA_DIR=tmp_path)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "ok: utilities 1.0.0, routes: 6" in ended.stdout
+    assert "ok: agent_forge 1.0.0, routes: " in ended.stdout
 
 
 def test_a_plugin_names_its_own_bad_settings(tmp_path, utilities):
