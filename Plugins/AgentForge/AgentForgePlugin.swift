@@ -13,6 +13,7 @@ public final class AgentForgePlugin: Plugin, JobMoving {
   private let settings: AgentForgeSettings
   private let directory: String
   private let queue: RunQueue
+  private let chat: ChatService
   private let metrics: RunMetrics
 
   /// Opens the model store of the host's data directory.
@@ -38,6 +39,12 @@ public final class AgentForgePlugin: Plugin, JobMoving {
         settings.limits,
         directory: directory
       )
+      chat = try ChatService(
+        host: host,
+        models: models,
+        database: database,
+        settings: settings.chat
+      )
     } catch {
       throw PluginFailure("The store of models and runs cannot be opened: \(error).")
     }
@@ -53,7 +60,7 @@ public final class AgentForgePlugin: Plugin, JobMoving {
     }
   }
 
-  /// Training and pipelines.
+  /// Training, pipelines, answers and conversations.
   public var routes: [Route] {
     let runs = TrainAnswers(
       queue: queue,
@@ -62,6 +69,7 @@ public final class AgentForgePlugin: Plugin, JobMoving {
     )
     TrainRoutes(runs: runs, shards: settings.shards).all
     PipelineRoutes(runs: runs, shards: settings.shards).all
+    chat.routes
   }
 
   /// The queue, and the room on the disk.

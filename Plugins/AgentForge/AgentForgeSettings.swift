@@ -48,6 +48,9 @@ package struct AgentForgeSettings: Sendable, Equatable {
   /// Default 0: one for each core.
   package var threads = 0
 
+  /// What answers are held to.
+  package var chat = ChatSettings()
+
   package init() {}
 
   /// Reads the settings.
@@ -69,6 +72,7 @@ package struct AgentForgeSettings: Sendable, Equatable {
       set(\.minFreeBytes, "min_free_bytes", 0...(1 << 50))
       set(\.shards, "shards", 1...64)
       set(\.threads, "threads", 0...256)
+      read.chat = ChatSettings(&fields)
       return read
     }
   }

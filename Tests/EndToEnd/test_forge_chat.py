@@ -50,7 +50,7 @@ def events(content):
 
 def test_a_model_answers(forge, model):
     answer = chat(forge, {"model_id": model, "message": "Who?"})
-    assert answer.status == 200 and answer.json["message"] == "Chat completed successfully", answer
+    assert answer.status == 200 and answer.json()["message"] == "Chat completed successfully", answer
     data = answer.data
     assert data["response"] == "Hi, you!" and data["model_id"] == model and data["user_id"] == "alice"
     assert data["usage"] == {"prompt_tokens": 4, "completion_tokens": 9, "total_tokens": 13}
@@ -91,7 +91,7 @@ def test_what_cannot_be_answered_is_refused(forge, model):
     ]:
         answer = chat(forge, body)
         assert (answer.status, answer.code) == (422, "VALIDATION_ERROR")
-        assert answer.json["details"][0]["field"] == field
+        assert answer.json()["details"][0]["field"] == field
     for other, user in [("no-such-model", "alice"), (model, "bob")]:
         answer = chat(forge, {"model_id": other, "message": "x"}, user)
         assert (answer.status, answer.code) == (404, "RESOURCE_NOT_FOUND")
@@ -191,7 +191,7 @@ def test_a_model_phrases_the_answer_to_a_query(forge, model):
     assert "phrased_answer" not in plain
     assert phrased["answer"] == plain["answer"] and phrased["sources"] == plain["sources"]
     missing = ask(model_id="none")
-    assert (missing.status, missing.code) == (404, "RESOURCE_NOT_FOUND") and "model_id" in missing.json["message"]
+    assert (missing.status, missing.code) == (404, "RESOURCE_NOT_FOUND") and "model_id" in missing.json()["message"]
     for mode in ["fast", "balanced", "analytical"]:
         assert ask(model_id=phraser, mode=mode).status == 422
 
@@ -202,4 +202,4 @@ def test_without_a_plugin_of_models_a_query_with_a_model_is_refused(start, utili
     assert gateway.post("/v1/upload", upload, gateway.fields(**FORM)).status in (200, 201)
     question = json.dumps({"query": "bees swarm", "model_id": "x"})
     answer = gateway.post("/v1/query", question, gateway.fields(**{"Content-Type": "application/json"}))
-    assert answer.status == 422 and answer.json["details"][0]["field"] == "model_id"
+    assert answer.status == 422 and answer.json()["details"][0]["field"] == "model_id"
