@@ -12,6 +12,7 @@ public final class AgentForgePlugin: Plugin, JobMoving {
 
   private let settings: AgentForgeSettings
   private let directory: String
+  private let models: ModelStore
   private let queue: RunQueue
   private let chat: ChatService
   private let metrics: RunMetrics
@@ -26,7 +27,7 @@ public final class AgentForgePlugin: Plugin, JobMoving {
     metrics = try RunMetrics(host)
     do {
       let database = try Database(path: directory + "/forge.sqlite", schema: .forge)
-      let models = try ModelStore(database: database, directory: directory)
+      models = try ModelStore(database: database, directory: directory)
       queue = try RunQueue(
         RunStore(database),
         RunSurroundings(
@@ -60,7 +61,7 @@ public final class AgentForgePlugin: Plugin, JobMoving {
     }
   }
 
-  /// Training, pipelines, answers and conversations.
+  /// Training, pipelines, models, answers and conversations.
   public var routes: [Route] {
     let runs = TrainAnswers(
       queue: queue,
@@ -69,6 +70,9 @@ public final class AgentForgePlugin: Plugin, JobMoving {
     )
     TrainRoutes(runs: runs, shards: settings.shards).all
     PipelineRoutes(runs: runs, shards: settings.shards).all
+    ModelRoutes(store: models, importLimit: settings.maxImportBytes) { owner in
+      try runs.answers.unfinished(owner)
+    }.all
     chat.routes
   }
 

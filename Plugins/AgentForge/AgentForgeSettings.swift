@@ -38,10 +38,16 @@ package struct AgentForgeSettings: Sendable, Equatable {
   /// Default 1 GiB. Below, new runs get 507 and the health is degraded.
   package var minFreeBytes = 1 << 30
 
+  /// Bytes of an archive that is brought in as a model.
+  ///
+  /// Default 1 GiB. A larger one gets 413.
+  package var maxImportBytes = 1 << 30
+
   /// In how many parts a batch is split, each with gradients of its own.
   ///
-  /// Default 4, never more than the batch has sequences. A run keeps its number for life, because results depend on it.
-  package var shards = 4
+  /// Default 0: one for each core, never more than the batch has sequences. A run keeps its number for life, because
+  /// results depend on it.
+  package var shards = 0
 
   /// Threads that share the work of one run.
   ///
@@ -70,8 +76,10 @@ package struct AgentForgeSettings: Sendable, Equatable {
       set(\.checkpointSeconds, "checkpoint_seconds", 1...3600)
       set(\.maxMemoryBytes, "max_memory_bytes", (1 << 20)...(1 << 50))
       set(\.minFreeBytes, "min_free_bytes", 0...(1 << 50))
-      set(\.shards, "shards", 1...64)
+      set(\.maxImportBytes, "max_import_bytes", (1 << 20)...(1 << 40))
+      set(\.shards, "shards", 0...64)
       set(\.threads, "threads", 0...256)
+      if read.shards == 0 { read.shards = min(read.width, 64) }
       read.chat = ChatSettings(&fields)
       return read
     }

@@ -45,10 +45,10 @@ def own_figures(gateway, name, shape, bearer):
         "phase_name": "cognate", "real_training": True, "max_steps": STEPS[name], "batch_size": BATCH,
         "parameters": {**shape, "count": 1, "vocabulary": 1024, "name": f"bench-{name}"},
     }
-    task = gateway.post("/v1/models/train", body, bearer).json["data"]["task_id"]
+    task = gateway.post("/v1/models/train", body, bearer).json()["data"]["task_id"]
 
     def ended():
-        run = gateway.get(f"/v1/models/train/{task}", bearer).json["data"]
+        run = gateway.get(f"/v1/models/train/{task}", bearer).json()["data"]
         assert run["status"] not in ("failed", "cancelled"), run
         return run if run["status"] == "completed" else None
 
@@ -59,8 +59,8 @@ def own_figures(gateway, name, shape, bearer):
         "model_id": model, "message": "Tell me a story.",
         "parameters": {"temperature": 0, "max_tokens": shape["context"] - 24, "seed": 1},
     }
-    said = [gateway.post("/v1/chat", ask, bearer).json["data"] for _ in range(8)]
-    vocabulary = gateway.get(f"/v1/models/{model}", bearer).json["data"]["config"]["vocab_size"]
+    said = [gateway.post("/v1/chat", ask, bearer).json()["data"] for _ in range(8)]
+    vocabulary = gateway.get(f"/v1/models/{model}", bearer).json()["data"]["config"]["vocab_size"]
     return train, max(answer["metadata"]["tokens_per_second"] for answer in said), vocabulary
 
 

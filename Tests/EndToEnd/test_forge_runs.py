@@ -47,7 +47,7 @@ class Trainer(User):
     def run(self, task):
         return self.get(f"/v1/models/train/{task}").data
 
-    def ended(self, task, limit=60):
+    def ended(self, task, limit=180):
         run = eventually(lambda: (r := self.run(task))["finished_at"] and r, limit, "the end of the run")
         return run
 
@@ -94,6 +94,7 @@ def test_events_go_to_the_owner_alone(forge, user):
     with Subscriber(forge, *topics, token=make_token(name)) as own, \
             Subscriber(forge, *topics, token=make_token("somebody else")) as other:
         task = user.train(40)
+        user.ended(task)
         own.until(lambda event: event["type"] == "training_complete", "the completion")
         own.check()
     events = own.of("training_progress")
@@ -182,7 +183,7 @@ def test_a_killed_gateway_goes_on_with_the_run(alone):
     eventually(lambda: list(checkpoints.glob("checkpoint-*")), what="a checkpoint")
     os.kill(alone.pid, signal.SIGKILL)
     alone.log.find(r"serving again")
-    run = user.ended(task, 120)
+    run = user.ended(task)
     assert run["status"] == "completed" and run["attempts"] == 2, run
     assert user.ended(waiting)["status"] == "completed"
 
@@ -194,7 +195,7 @@ def test_a_swap_during_a_run_costs_nothing(alone):
     put(alone.library, alone.library, b"\0")
     report = reload(alone, "agent_forge")
     assert report["outcome"] != "failed", report
-    run = user.ended(task, 120)
+    run = user.ended(task)
     assert run["status"] == "completed" and run["attempts"] == 2, run
     steps = [point["step"] for point in run["loss_curve"]]
     assert steps == sorted(set(steps))
@@ -208,7 +209,7 @@ def test_a_stopped_gateway_goes_on_after_its_restart(alone, start, utilities):
     again = start(files={
         "10-utilities.json": {"library": str(utilities)},
         "20-agent-forge.json": {"library": str(alone.library)}}, DATA_DIR=alone.data)
-    run = Trainer(again, "restarted").ended(task, 120)
+    run = Trainer(again, "restarted").ended(task)
     assert run["status"] == "completed" and run["attempts"] == 2, run
 
 

@@ -32,6 +32,30 @@ struct RunAnswers {
     return .object(members)
   }
 
+  /// An owner's runs that have not become models: what trains, waits or has failed, the newest first, as the list of
+  /// models shows them.
+  ///
+  /// - Parameter owner: Whose.
+  /// - Returns: Objects, at most a thousand.
+  /// - Throws: `StorageError`.
+  func unfinished(_ owner: String) throws(StorageError) -> [JSON] {
+    var found: [RunRecord] = []
+    for status in [RunRecord.Status.running, .queued, .waiting, .failed] {
+      var listing = RunStore.Listing(owner: owner)
+      listing.status = status
+      listing.limit = 1000
+      found += try store.list(listing).runs
+    }
+    return found.sorted { $0.createdAt > $1.createdAt }.prefix(1000).map { run in
+      let status = run.status == .failed ? "failed" : "training"
+      return .object(
+        Self.members(run).map {
+          $0.name == "status" ? .init(name: "status", value: .string(status)) : $0
+        }
+      )
+    }
+  }
+
   private static func members(_ run: RunRecord) -> [JSON.Member] {
     let shown: KeyValuePairs<String, JSON> = [
       "task_id": .string(run.id), "name": .string(run.name),
