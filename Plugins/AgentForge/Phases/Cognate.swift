@@ -196,7 +196,7 @@ package struct Cognate: Phase {
       metrics: .object(facts),
       dataFingerprint: data.fingerprint
     )
-    context.log("Stored \(name) as \(id): held-out loss \(initial) before, \(final) after.")
+    context.log("The held-out loss of \(name) was \(initial) before, and is \(final).")
     return .object([.init(name: "model_id", value: .string(id))] + facts)
   }
 
