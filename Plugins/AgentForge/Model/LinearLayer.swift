@@ -6,6 +6,8 @@ package struct LinearLayer: Sendable {
   package enum Weights: Sendable {
     /// float32, `[outputs, inputs]`, from `offset` on.
     case dense(Floats, offset: Int)
+    /// Matrices whose outputs stand beside each other; inputs are rounded to 8 bits.
+    case ternary([TernaryMatrix])
   }
 
   package let outputs, inputs: Int
@@ -18,8 +20,17 @@ package struct LinearLayer: Sendable {
     self.weights = weights
   }
 
+  /// Bytes it holds beside the model's parameters.
+  var packedBytes: Int {
+    guard case .ternary(let matrices) = weights else { return 0 }
+    return matrices.reduce(0) { $0 + $1.bytes }
+  }
+
   /// Floats of scratch that `apply` needs.
-  var scratch: Int { max(outputs, forge_gemm_scratch()) }
+  var scratch: Int {
+    // A ternary layer keeps the rounded input, four numbers in a float, before its output.
+    max(outputs + TernaryMatrix.inputBytes(inputs) / 4, forge_gemm_scratch())
+  }
 
   /// Computes `output[rows, outputs] = input[rows, inputs] · weightsᵀ`.
   ///
@@ -56,6 +67,22 @@ package struct LinearLayer: Sendable {
         unsafe forge_axpy(outputs, 1, scratch.start, output.start)
       } else {
         unsafe forge_gemv(outputs, inputs, weight, input.start, output.start)
+      }
+    case .ternary(let matrices):
+      for row in 0..<rows {
+        let target = unsafe output.start + row * outputs
+        let product = unsafe isAdded ? scratch.start : target
+        let rounded = unsafe scratch.start + outputs
+        unsafe rounded.withMemoryRebound(to: Int8.self, capacity: TernaryMatrix.inputBytes(inputs))
+        {
+          let step = unsafe forge_ternary_activations(inputs, input.start + row * inputs, $0)
+          var first = 0
+          for matrix in matrices {
+            unsafe matrix.multiply($0, step: step, product + first)
+            first += matrix.rows
+          }
+        }
+        if isAdded { unsafe forge_axpy(outputs, 1, product, target) }
       }
     }
   }

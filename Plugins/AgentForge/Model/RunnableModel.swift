@@ -18,15 +18,27 @@ package final class RunnableModel: Sendable {
     let shape = model.shape
     transformer = Transformer(shape)
     let values = model.parameters.values
+    let layout = model.parameters.layout
     func layer(_ outputs: Int, _ inputs: Int, _ offset: Int) -> LinearLayer {
       LinearLayer(outputs: outputs, inputs: inputs, .dense(values, offset: offset))
     }
-    blocks = model.parameters.layout.blocks.map { offsets in
+    /// The layer of the matrices from `offset` on: on the ternary kernel if they are ternary and their inputs are rounded.
+    func linear(_ outputs: Int, _ inputs: Int, _ offset: Int) -> LinearLayer {
+      let range = offset..<(offset + outputs * inputs)
+      let tensors = layout.tensors.filter { range.contains($0.offset) }
+      let matrices =
+        shape.quantizesActivations ? tensors.compactMap { TernaryMatrix(values, $0) } : []
+      guard !matrices.isEmpty, matrices.count == tensors.count else {
+        return layer(outputs, inputs, offset)
+      }
+      return LinearLayer(outputs: outputs, inputs: inputs, .ternary(matrices))
+    }
+    blocks = layout.blocks.map { offsets in
       Block(
-        queryKeyValue: layer(3 * shape.width, shape.width, offsets.query),
-        output: layer(shape.width, shape.width, offsets.output),
-        gateUp: layer(2 * shape.hidden, shape.width, offsets.gate),
-        down: layer(shape.width, shape.hidden, offsets.down)
+        queryKeyValue: linear(3 * shape.width, shape.width, offsets.query),
+        output: linear(shape.width, shape.width, offsets.output),
+        gateUp: linear(2 * shape.hidden, shape.width, offsets.gate),
+        down: linear(shape.width, shape.hidden, offsets.down)
       )
     }
     head = layer(shape.vocabulary, shape.width, 0)
@@ -38,6 +50,9 @@ package final class RunnableModel: Sendable {
     let floats = model.extras.values.reduce(model.parameters.values.count + rotary) {
       $0 + $1.count
     }
-    return floats * MemoryLayout<Float>.stride + model.payload.count
+    let layers = blocks.flatMap { [$0.queryKeyValue, $0.output, $0.gateUp, $0.down] }
+    return layers.reduce(floats * MemoryLayout<Float>.stride + model.payload.count) {
+      $0 + $1.packedBytes
+    }
   }
 }

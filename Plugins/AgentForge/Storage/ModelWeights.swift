@@ -8,18 +8,34 @@ extension ModelFolder {
   /// What the tensors of a model's extras are named after.
   private static let extraPrefix = "forge.extra."
 
-  func writeWeights(_ model: LanguageModel) throws(StorageError) {
-    let kept = model.parameters.layout.tensors.filter { WeightForms.holds($0, model.form) }
-    let extras = model.extras.sorted { $0.key < $1.key }
-    var parts = kept.map {
+  /// The tensors that a model's file has as numbers of its own.
+  private static func kept(_ model: LanguageModel) -> [ParameterLayout.Tensor] {
+    model.parameters.layout.tensors.filter { WeightForms.holds($0, model.form) }
+  }
+
+  private static func header(_ model: LanguageModel) -> Safetensors.Header {
+    var parts = kept(model).map {
       (name: $0.name, kind: Safetensors.Kind.float32, dimensions: $0.dimensions)
     }
-    parts += extras.map { (Self.extraPrefix + $0.key, .float32, [$0.value.count]) }
+    parts += model.extras.sorted { $0.key < $1.key }
+      .map { (extraPrefix + $0.key, .float32, [$0.value.count]) }
     if model.form != .dense {
       parts.append((WeightForms.payloadName, .uint8, [model.payload.count]))
     }
     // The label tells PyTorch's libraries that the tensors are laid out as theirs.
-    let header = Safetensors.Header(parts, metadata: [.init("format", "pt")])
+    return Safetensors.Header(parts, metadata: [.init("format", "pt")])
+  }
+
+  /// Bytes of the file of weights that a model has or would have.
+  package static func weightBytes(_ model: LanguageModel) -> Int {
+    let header = header(model)
+    return header.bytes.count + header.dataBytes
+  }
+
+  func writeWeights(_ model: LanguageModel) throws(StorageError) {
+    let kept = Self.kept(model)
+    let extras = model.extras.sorted { $0.key < $1.key }
+    let header = Self.header(model)
     let file = try OpenFile(path: path(of: .weights), flags: O_WRONLY | O_CREAT | O_EXCL)
     try file.write(header.bytes.span)
     for tensor in kept {
