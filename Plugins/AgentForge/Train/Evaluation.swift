@@ -1,5 +1,40 @@
 /// Measures a model on batches it does not learn from.
 package enum Evaluation {
+  /// The mean loss over batches, in nats a token, in workspaces of its own.
+  ///
+  /// - Parameters:
+  ///   - parameters: The model's.
+  ///   - batches: At least one, of at most the model's context.
+  ///   - shards: Parts that are computed side by side.
+  ///   - parallel: The threads.
+  ///   - account: Is told of the bytes, which are those of `bytes`.
+  /// - Returns: The mean over all counted tokens.
+  /// - Throws: What the threads throw.
+  package static func loss(
+    of parameters: Parameters,
+    _ batches: [Batch],
+    shards: Int,
+    _ parallel: Parallel,
+    _ account: MemoryAccount?
+  ) throws -> Double {
+    let (rows, length) = sizes(batches, shards)
+    let spaces = (0..<shards).map { _ in
+      Workspace(parameters.shape, rows: rows, length: length, account)
+    }
+    return try loss(of: parameters, Transformer(parameters.shape), batches, spaces, parallel)
+  }
+
+  /// Bytes that the measurement in workspaces of its own holds.
+  package static func bytes(_ shape: ModelShape, _ batches: [Batch], shards: Int) -> Int {
+    let (rows, length) = sizes(batches, shards)
+    return shards * Workspace.bytes(shape, rows: rows, length: length)
+  }
+
+  private static func sizes(_ batches: [Batch], _ shards: Int) -> (rows: Int, length: Int) {
+    let rows = batches.map(\.rows).max() ?? 1
+    return ((rows + shards - 1) / shards, batches.map(\.length).max() ?? 1)
+  }
+
   /// The mean loss over batches, in nats a token.
   ///
   /// - Parameters:
