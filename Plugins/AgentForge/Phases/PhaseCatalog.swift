@@ -1,5 +1,7 @@
 /// The phases there are.
 package enum PhaseCatalog {
   /// All of them, in the pipeline's order.
-  package static let all: [any Phase.Type] = [Cognate.self, BitNet.self, FinalCompression.self]
+  package static let all: [any Phase.Type] = [
+    Cognate.self, QuietStar.self, BitNet.self, FinalCompression.self,
+  ]
 }

@@ -4,8 +4,7 @@ import PluginStorage
 package enum Probe {
   /// Seconds of one step.
   ///
-  /// Trains a throw-away model of the same shape on made-up tokens: one step to warm up, then as many as fit half a
-  /// second, at least one and at most ten.
+  /// Trains a throw-away model of the same shape on made-up tokens.
   ///
   /// - Parameters:
   ///   - shape: The model's.
@@ -30,11 +29,20 @@ package enum Probe {
       tokens: Array(tokens.dropLast()),
       targets: Array(tokens.dropFirst())
     )
-    _ = try trainer.step(batch)
+    return try seconds { _ = try trainer.step(batch) }
+  }
+
+  /// Seconds of one call: one to warm up, then as many as fit half a second, at least one and at most ten.
+  ///
+  /// - Parameter step: What is measured.
+  /// - Returns: Seconds.
+  /// - Throws: What `step` throws.
+  package static func seconds(of step: () throws -> Void) rethrows -> Double {
+    try step()
     let start = Clock.monotonic()
     var steps = 0
     repeat {
-      _ = try trainer.step(batch)
+      try step()
       steps += 1
     } while steps < 10 && Clock.monotonic() - start < 500_000_000
     return Double(Clock.monotonic() - start) / 1e9 / Double(steps)
