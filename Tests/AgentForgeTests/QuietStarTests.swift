@@ -69,7 +69,7 @@ private struct SmallThinker {
 
   func losses() -> ThoughtLosses { mixture.measure(batch, thoughts, parameters, head, space) }
 
-  func gradients(policy: Float) -> (model: [Float], head: [Float]) {
+  func gradients(policy: Float, thought: Float = 0) -> (model: [Float], head: [Float]) {
     let gradients = Floats(parameters.layout.count)
     let headGradients = Floats(head.count)
     _ = mixture.learn(
@@ -78,7 +78,7 @@ private struct SmallThinker {
       parameters,
       head,
       space,
-      ThoughtMixture.Shares(token: 1 / 10, policy: policy),
+      ThoughtMixture.Shares(token: 1 / 10, thought: thought, policy: policy),
       gradients,
       headGradients
     )
@@ -91,8 +91,11 @@ struct ThoughtMixtureTests {
   @Test("its gradients agree with finite differences, in the model and in the head")
   func gradientsAgreeWithFiniteDifferences() {
     let thinker = SmallThinker()
-    let (model, head) = thinker.gradients(policy: 0)
-    let check = GradientCheck { thinker.losses().mixture.reduce(0, +) / 10 }
+    let (model, head) = thinker.gradients(policy: 0, thought: 0.05)
+    let check = GradientCheck {
+      let losses = thinker.losses()
+      return losses.mixture.reduce(0, +) / 10 + losses.thought.reduce(0, +) * 0.05
+    }
     for tensor in thinker.parameters.layout.tensors {
       let fault = check.agrees(model, thinker.parameters.values, tensor.range)
       #expect(fault == nil, "\(tensor.name)")
@@ -317,12 +320,14 @@ struct QuietStarTests {
         steps: 1,
         [
           "thoughts": 1, "thought_length": 129, "ahead": 0, "prefix": 0, "policy_weight": -1,
-          "head_rate": 11, "wings": 2,
+          "head_rate": 11, "head_delay": 1.1, "thought_weight": -1, "wings": 2,
         ]
       )
     }
     let text = "\(String(describing: error))"
     let names = ["thoughts", "thought_length", "ahead", "prefix", "policy_weight", "head_rate"]
-    for field in names + ["wings"] { #expect(text.contains(field), "\(field)") }
+    for field in names + ["head_delay", "thought_weight", "wings"] {
+      #expect(text.contains(field), "\(field)")
+    }
   }
 }

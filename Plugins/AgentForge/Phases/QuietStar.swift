@@ -1,12 +1,13 @@
 package import GatewayPlugin
 
-/// Phase 3: a model learns to think before it goes on with a text, by Quiet-STaR (Zelikman et al. 2024) at this scale.
+/// Phase 3: a model learns to think before it goes on with a text.
 ///
-/// At random places of the text it samples thoughts from itself between `<|startofthought|>` and `<|endofthought|>`,
-/// and a mixing head interpolates the predictions of the next tokens without and with the thought. The mixture's loss
-/// trains model, thought tokens and head; REINFORCE makes those thoughts likelier that predicted better than the mean
-/// of their place's thoughts (worse ones are not unlearnt, as in the paper). The model stays an ordinary one: it chats
-/// without thoughts, and the head is kept beside it.
+/// It is Quiet-STaR (Zelikman et al. 2024) at this scale. At random places of the text it samples thoughts from itself
+/// between `<|startofthought|>` and `<|endofthought|>`, and a mixing head interpolates the predictions of the next
+/// tokens without and with the thought. The mixture's loss trains model, thought tokens and head; REINFORCE makes those
+/// thoughts likelier that predicted better than the mean of their place's thoughts (worse ones are not unlearnt, as in
+/// the paper). Beside the paper, the predictions after thoughts have a loss of their own: a model this small has not
+/// learnt to go on after strange tokens, and without it the gate shuts for good. The model stays an ordinary one: it chats without thoughts, and the head is kept beside it.
 package struct QuietStar: Phase {
   package static let name = PhaseName.quietstar
   package static let inputs = 1...1
@@ -17,11 +18,12 @@ package struct QuietStar: Phase {
   private let order: PhaseOrder
   private let prefix: Int?
   private let thoughts, thoughtLength, ahead: Int
-  private let policyWeight, headRate, fraction: Double
+  private let policyWeight, thoughtWeight, headRate, headDelay, fraction: Double
   private let training: TrainSettings
 
-  /// Reads `thoughts`, `thought_length`, `ahead`, `prefix`, `policy_weight`, `head_rate`, `validation_fraction`, and what
-  /// every training reads; `batch_size` counts positions.
+  /// Reads `thoughts`, `thought_length`, `ahead`, `prefix`, `policy_weight`, `thought_weight`,
+  /// `head_rate`, `head_delay`, `validation_fraction`, and
+  /// what every training reads; `batch_size` counts positions.
   ///
   /// - Parameters:
   ///   - order: What all phases are told.
@@ -33,7 +35,9 @@ package struct QuietStar: Phase {
     ahead = fields.integer("ahead", 1...32, default: 4)
     prefix = fields.optionalInteger("prefix", 1...4096)
     policyWeight = fields.number("policy_weight", 0...1000, default: 1)
+    thoughtWeight = fields.number("thought_weight", 0...1000, default: 0.3)
     headRate = fields.number("head_rate", 0...10, default: 1e-3)
+    headDelay = fields.number("head_delay", 0...1, default: 0.25)
     fraction = fields.number("validation_fraction", 0.001...0.5, default: 0.05)
     var training = TrainSettings(
       steps: order.maxSteps,
@@ -41,7 +45,7 @@ package struct QuietStar: Phase {
       length: 1,
       shards: 1
     )
-    training.rate = 1e-4
+    training.rate = 3e-4
     training.weightDecay = 0.01
     training.read(&fields)
     self.training = training
@@ -65,23 +69,13 @@ package struct QuietStar: Phase {
   }
 
   private func work(_ context: any PhaseContext) throws -> Work {
-    let models = try context.models()
-    guard let (id, model) = models.first, models.count == 1 else {
-      throw RunFailure(
-        "quietstar takes one model and was given \(models.count): name one in models."
-      )
-    }
-    guard model.form == .dense else {
-      throw RunFailure(
-        "quietstar trains dense models and \(id) is \(model.form.rawValue): name the model it came from."
-      )
-    }
+    let (id, model) = try context.denseModel(for: Self.name)
     // Two tokens open and close a thought.
     let longest = model.shape.context - (thoughtLength + 2 + ahead - 1)
     guard longest >= (prefix ?? 1) else {
       throw RunFailure(
-        "A prefix of \(prefix ?? 1), a thought of \(thoughtLength) and \(ahead) tokens ahead do not fit the "
-          + "\(model.shape.context) tokens that \(id) reads: lower prefix, thought_length or ahead."
+        "A prefix of \(prefix ?? 1), a thought of \(thoughtLength) and \(ahead) tokens ahead do not fit "
+          + "the \(model.shape.context) tokens that \(id) reads: lower prefix, thought_length or ahead."
       )
     }
     let shape = ThoughtShape(
@@ -93,12 +87,11 @@ package struct QuietStar: Phase {
     var training = training
     training.shards = min(context.shards, order.batchSize)
     training.length = shape.baseLength
-    let settings = ThoughtTrainer.Settings(
-      training,
-      headRate: headRate,
-      policyWeight: policyWeight,
-      seed: order.seed
-    )
+    var settings = ThoughtTrainer.Settings(training, seed: order.seed)
+    settings.headRate = headRate
+    settings.headDelay = headDelay
+    settings.thoughtWeight = thoughtWeight
+    settings.policyWeight = policyWeight
     let data = try TrainingData(context, seed: order.seed)
     // As many positions to measure on as there may be.
     training.batchSize = 16

@@ -1,9 +1,10 @@
 import CForge
 
-/// Says for a token how much the prediction after a thought counts (Zelikman et al. 2024, section 4.3).
+/// Says for a token how much the prediction after a thought counts.
 ///
-/// From the final states without and with the thought, x = [h, h′], it computes w = σ(u · SwiGLU(A x, B x) + c), with
-/// as many inner units as the model is wide. The numbers stand as A and B, `[2 · width, 2 · width]` together, u, c.
+/// It is the mixing head of Zelikman et al. (2024), section 4.3. From the final states without and with the thought, x
+/// = [h, h′], it computes w = σ(u · SwiGLU(A x, B x) + c), with as many inner units as the model is wide. The numbers
+/// stand as A and B, `[2 · width, 2 · width]` together, u, c.
 package struct MixingHead: Sendable, Equatable {
   /// What c is at first: w is then about 0.12, so that untrained thoughts hardly disturb.
   package static let initialBias: Float = -2
@@ -27,7 +28,13 @@ package struct MixingHead: Sendable, Equatable {
     let scratch: Floats
 
     /// Room for `rows` tokens.
-    package init(width: Int, rows: Int, _ account: MemoryAccount?) {
+    ///
+    /// - Parameters:
+    ///   - width: Of the head.
+    ///   - rows: Tokens at once.
+    ///   - scratch: For products; of a workspace of the same thread.
+    ///   - account: Is told of the bytes.
+    package init(width: Int, rows: Int, scratch: Floats, _ account: MemoryAccount?) {
       func floats(_ count: Int) -> Floats { Floats(count, account) }
       input = floats(rows * 2 * width)
       inputGradient = floats(rows * 2 * width)
@@ -35,12 +42,12 @@ package struct MixingHead: Sendable, Equatable {
       gateUpGradient = floats(rows * 2 * width)
       activated = floats(rows * width)
       activatedGradient = floats(rows * width)
-      scratch = floats(forge_gemm_scratch())
+      self.scratch = scratch
     }
 
     /// Bytes of one.
     package static func bytes(width: Int, rows: Int) -> Int {
-      (10 * rows * width + forge_gemm_scratch()) * MemoryLayout<Float>.stride
+      10 * rows * width * MemoryLayout<Float>.stride
     }
   }
 

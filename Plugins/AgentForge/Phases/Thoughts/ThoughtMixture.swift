@@ -19,7 +19,12 @@ package final class ThoughtSpace: Sendable {
     let tokens = rows * shape.thoughts * shape.ahead
     self.thought = thought
     base = Workspace(thought.shape, rows: rows, length: shape.baseLength, account)
-    mixing = MixingHead.States(width: thought.shape.width, rows: tokens, account)
+    mixing = MixingHead.States(
+      width: thought.shape.width,
+      rows: tokens,
+      scratch: thought.scratch,
+      account
+    )
   }
 
   /// Bytes of one beside its workspace of thoughts.
@@ -74,12 +79,15 @@ package struct ThoughtMixture: Sendable {
   package struct Shares: Sendable {
     /// One over the counted tokens times thoughts of the whole step.
     package var token: Float
+    /// What the prediction after a thought weighs by itself, over the same.
+    package var thought: Float
     /// The policy's weight over the positions times thoughts of the whole step.
     package var policy: Float
 
     /// Shares.
-    package init(token: Float, policy: Float) {
+    package init(token: Float, thought: Float, policy: Float) {
       self.token = token
+      self.thought = thought
       self.policy = policy
     }
   }
@@ -132,7 +140,7 @@ package struct ThoughtMixture: Sendable {
   ///   - batch: Rows of `shape.baseLength` tokens.
   ///   - thoughts: `shape.thoughts` for each row, of `shape.length` tokens each.
   ///   - parameters: The model's.
-  ///   - head: The head's numbers.
+  ///   - headValues: The head's numbers.
   ///   - space: Has room for the rows.
   /// - Returns: The losses.
   package func measure(
@@ -162,16 +170,7 @@ package struct ThoughtMixture: Sendable {
     let targets = targets(batch, count)
     let base = transformer.losses(targets.base, parameters, space.base)
     let thought = transformer.losses(targets.thought, parameters, space.thought)
-    let width = transformer.shape.width
-    for index in 0..<count {
-      for k in 0..<shape.ahead {
-        let places = places(index, k)
-        let input = unsafe space.mixing.input.start + (index * shape.ahead + k) * 2 * width
-        unsafe input.update(from: space.base.hidden.start + places.base * width, count: width)
-        unsafe (input + width)
-          .update(from: space.thought.hidden.start + places.thought * width, count: width)
-      }
-    }
+    gatherStates(count, space)
     let gates = head.forward(rows: count * shape.ahead, headValues, space.mixing)
     var losses = ThoughtLosses()
     for index in 0..<count {
@@ -192,6 +191,20 @@ package struct ThoughtMixture: Sendable {
     return losses
   }
 
+  /// Puts the states from which the tokens ahead are predicted side by side, for the head.
+  private func gatherStates(_ count: Int, _ space: ThoughtSpace) {
+    let width = transformer.shape.width
+    for index in 0..<count {
+      for k in 0..<shape.ahead {
+        let places = places(index, k)
+        let input = unsafe space.mixing.input.start + (index * shape.ahead + k) * 2 * width
+        unsafe input.update(from: space.base.hidden.start + places.base * width, count: width)
+        unsafe (input + width)
+          .update(from: space.thought.hidden.start + places.thought * width, count: width)
+      }
+    }
+  }
+
   /// What each thought gained: how much better than the mean of its position's thoughts it predicted, in nats a token.
   ///
   /// - Parameter losses: Of whole positions.
@@ -210,7 +223,7 @@ package struct ThoughtMixture: Sendable {
     }
   }
 
-  /// Predicts, and adds the gradients of the mixture's loss and of REINFORCE (Williams 1992) on the thoughts' tokens.
+  /// Predicts, and adds the gradients of the losses and of REINFORCE (Williams 1992) on the thoughts' tokens.
   ///
   /// - Parameters:
   ///   - batch: As for `measure`.
@@ -233,36 +246,22 @@ package struct ThoughtMixture: Sendable {
     _ headGradients: Floats
   ) -> ThoughtLosses {
     let losses = measure(batch, thoughts, parameters, headValues, space)
-    var targets = targets(batch, thoughts.count)
-    var baseWeights = [Float](repeating: 0, count: targets.base.count)
-    var thoughtWeights = [Float](repeating: 0, count: targets.thought.count)
-    var slopes = [Float](repeating: 0, count: losses.weight.count)
-    for (index, reward) in rewards(losses).enumerated() {
-      for k in 0..<shape.ahead {
-        let slot = index * shape.ahead + k
-        guard losses.counts[slot] else { continue }
-        let places = places(index, k)
-        // The part of the mixture's probability that came from after the thought.
-        let part = losses.weight[slot] * exp(losses.mixture[slot] - losses.thought[slot])
-        baseWeights[places.base] += Float(1 - part) * shares.token
-        thoughtWeights[places.thought] = Float(part) * shares.token
-        slopes[slot] = Float(losses.weight[slot] - part) * shares.token
-      }
-      for (t, token) in thoughts[index].enumerated() {
-        let place = index * shape.rowLength + shape.prefix + t
-        targets.thought[place] = token
-        thoughtWeights[place] = Float(reward) * shares.policy
-      }
-    }
-    _ = transformer.loss(targets.base, weights: baseWeights, parameters, space.base, gradients)
+    let weighed = weigh(losses, batch, thoughts, shares)
     _ = transformer.loss(
-      targets.thought,
-      weights: thoughtWeights,
+      weighed.targets.base,
+      weights: weighed.base,
+      parameters,
+      space.base,
+      gradients
+    )
+    _ = transformer.loss(
+      weighed.targets.thought,
+      weights: weighed.thought,
       parameters,
       space.thought,
       gradients
     )
-    head.backward(slopes, headValues, headGradients, space.mixing)
+    head.backward(weighed.slopes, headValues, headGradients, space.mixing)
     addInputGradients(thoughts.count, space)
     transformer.backward(
       batch.tokens,
@@ -281,6 +280,45 @@ package struct ThoughtMixture: Sendable {
       gradients
     )
     return losses
+  }
+
+  /// Targets and what each weighs in the two passes, and the loss's slopes by the head's logits.
+  private struct Weighed {
+    var targets: (base: [Int32], thought: [Int32])
+    var base, thought, slopes: [Float]
+  }
+
+  private func weigh(
+    _ losses: ThoughtLosses,
+    _ batch: Batch,
+    _ thoughts: [[Int32]],
+    _ shares: Shares
+  ) -> Weighed {
+    let targets = targets(batch, thoughts.count)
+    var weighed = Weighed(
+      targets: targets,
+      base: [Float](repeating: 0, count: targets.base.count),
+      thought: [Float](repeating: 0, count: targets.thought.count),
+      slopes: [Float](repeating: 0, count: losses.weight.count)
+    )
+    for (index, reward) in rewards(losses).enumerated() {
+      for k in 0..<shape.ahead {
+        let slot = index * shape.ahead + k
+        guard losses.counts[slot] else { continue }
+        let places = places(index, k)
+        // The part of the mixture's probability that came from after the thought.
+        let part = losses.weight[slot] * exp(losses.mixture[slot] - losses.thought[slot])
+        weighed.base[places.base] += Float(1 - part) * shares.token
+        weighed.thought[places.thought] = Float(part) * shares.token + shares.thought
+        weighed.slopes[slot] = Float(losses.weight[slot] - part) * shares.token
+      }
+      for (t, token) in thoughts[index].enumerated() {
+        let place = index * shape.rowLength + shape.prefix + t
+        weighed.targets.thought[place] = token
+        weighed.thought[place] = Float(reward) * shares.policy
+      }
+    }
+    return weighed
   }
 
   /// Adds what the head asks of the states to the gradients of both passes.

@@ -51,9 +51,10 @@ package struct ThoughtEvaluation: Sendable, Equatable {
   }
 }
 
-/// Trains a model and its mixing head to think, by the steps of Quiet-STaR (Zelikman et al. 2024).
+/// Trains a model and its mixing head to think.
 ///
-/// Like `Trainer`, which it drives, it belongs to one thread at a time and its bits do not depend on the threads.
+/// The steps are those of Quiet-STaR (Zelikman et al. 2024). Like `Trainer`, which it drives, it belongs to one thread
+/// at a time and its bits do not depend on the threads.
 package final class ThoughtTrainer {
   /// Trains the model; its workspaces are those of rows with thoughts.
   package let trainer: Trainer
@@ -70,17 +71,23 @@ package final class ThoughtTrainer {
     package var training: TrainSettings
     /// The head's highest learning rate.
     package var headRate: Double
+    /// The part of all steps in which the gate stays as it was at first.
+    package var headDelay: Double
+    /// What the loss after a thought weighs by itself, beside the mixture's.
+    package var thoughtWeight: Double
     /// What REINFORCE weighs.
     package var policyWeight: Double
     /// Decides the thoughts.
     package var seed: UInt64
 
-    /// Settings.
-    package init(_ training: TrainSettings, headRate: Double, policyWeight: Double, seed: UInt64) {
+    /// The usual settings.
+    package init(_ training: TrainSettings, seed: UInt64) {
       self.training = training
-      self.headRate = headRate
-      self.policyWeight = policyWeight
       self.seed = seed
+      headRate = 1e-3
+      headDelay = 0.25
+      thoughtWeight = 0.3
+      policyWeight = 1
     }
 
     /// Positions of one shard at once.
@@ -167,8 +174,10 @@ package final class ThoughtTrainer {
       return sum + batch.targets[first..<(first + shape.ahead)].count { $0 >= 0 }
     }
     let thoughts = Float(shape.thoughts)
+    let share = 1 / (Float(max(counted, 1)) * thoughts)
     let shares = ThoughtMixture.Shares(
-      token: 1 / (Float(max(counted, 1)) * thoughts),
+      token: share,
+      thought: Float(settings.thoughtWeight) * share,
       policy: Float(settings.policyWeight) / (Float(batch.rows) * thoughts)
     )
     var losses = ThoughtLosses()
@@ -182,7 +191,11 @@ package final class ThoughtTrainer {
     let tokens = batch.rows * (shape.baseLength + shape.thoughts * shape.rowLength)
     let rate = trainer.settings.rate(at: trainer.step) / max(trainer.settings.rate, 1e-30)
     _ = try trainer.update(meanLoss: mixed, tokens: tokens)
-    try head.update(rate: settings.headRate * rate, time: trainer.step, trainer.settings)
+    // Untrained thoughts disturb: a gate that learnt at once would shut before the model could go on after one.
+    let delay = Int(settings.headDelay * Double(trainer.settings.steps))
+    if trainer.step > delay {
+      try head.update(rate: settings.headRate * rate, time: trainer.step - delay, trainer.settings)
+    }
     let rewards = mixture.rewards(losses)
     return Result(
       base: losses.base.reduce(0, +) / all,

@@ -1,0 +1,112 @@
+package import GatewayPlugin
+
+/// Lets a model answer tasks, really generating each answer.
+package enum TaskAnswers {
+  /// One answer.
+  package struct Answer: Sendable, Equatable {
+    /// Without the end of the turn.
+    package var tokens: [Int32] = []
+    /// Whether it ended by itself and is the task's answer.
+    package var isCorrect = false
+  }
+
+  /// Answers tasks over the shards of a trainer.
+  ///
+  /// - Parameters:
+  ///   - tasks: Each fits the trainer's length.
+  ///   - choice: How tokens are taken.
+  ///   - seed: Decides sampled ones.
+  ///   - tokenizer: Reads the answers.
+  ///   - trainer: Its model answers; its workspaces are written over.
+  ///   - checkStop: Asked between parts; what it throws is thrown on.
+  /// - Returns: One answer for each task.
+  /// - Throws: What `checkStop` and the threads throw.
+  package static func answer(
+    _ tasks: [EncodedTask],
+    _ choice: Continuation.Choice,
+    seed: UInt64,
+    _ tokenizer: Tokenizer,
+    _ trainer: Trainer,
+    checkStop: () throws -> Void = {}
+  ) throws -> [Answer] {
+    let spaces = trainer.spaces
+    let rows = spaces[0].rows
+    let model = Continuation(trainer.transformer, trainer.parameters)
+    var answers: [Answer] = []
+    for start in stride(from: 0, to: tasks.count, by: rows * spaces.count) {
+      try checkStop()
+      let part = Array(tasks[start..<min(start + rows * spaces.count, tasks.count)])
+      let perShard = (part.count + spaces.count - 1) / spaces.count
+      let found = Slots<[Answer]>(spaces.count, [])
+      try trainer.parallel(spaces.count) { shard in
+        let first = min(shard * perShard, part.count)
+        let own = Array(part[first..<min(first + perShard, part.count)])
+        guard !own.isEmpty else { return }
+        var generator = Generator(seed: seed, stream: UInt64(start + first))
+        found[shard] = answer(own, choice, &generator, tokenizer, model, spaces[shard])
+      }
+      answers += found.all.flatMap(\.self)
+    }
+    return answers
+  }
+
+  private static func answer(
+    _ tasks: [EncodedTask],
+    _ choice: Continuation.Choice,
+    _ generator: inout Generator,
+    _ tokenizer: Tokenizer,
+    _ model: Continuation,
+    _ space: Workspace
+  ) -> [Answer] {
+    // A right answer has no more tokens than bytes and its end; a longer one is wrong whatever follows.
+    let limit = (tasks.map(\.task.answer.utf8.count).max() ?? 0) + 1
+    let made = model.extend(
+      tasks.map(\.prompt),
+      by: limit,
+      until: Special.endOfTurn.id,
+      choice,
+      &generator,
+      space
+    )
+    return zip(tasks, made)
+      .map { task, answer in
+        let text = String(decoding: tokenizer.decode(answer.tokens), as: UTF8.self)
+        let hasSpecial = answer.tokens.contains { Special(rawValue: $0) != nil }
+        return Answer(
+          tokens: answer.tokens,
+          isCorrect: answer.isWhole && !hasSpecial && isCorrect(text, for: task.task)
+        )
+      }
+  }
+
+  /// The shares of right answers, in all and for each family and level.
+  ///
+  /// - Parameters:
+  ///   - tasks: What was asked.
+  ///   - answers: One for each.
+  /// - Returns: An object for reports.
+  package static func report(_ tasks: [EncodedTask], _ answers: [Answer]) -> JSON {
+    func share(_ key: (EncodedTask) -> String) -> JSON {
+      var names: [String] = []
+      var counts: [String: (right: Int, all: Int)] = [:]
+      for (task, answer) in zip(tasks, answers) {
+        let name = key(task)
+        if counts[name] == nil { names.append(name) }
+        let old = counts[name] ?? (0, 0)
+        counts[name] = (old.right + (answer.isCorrect ? 1 : 0), old.all + 1)
+      }
+      return .object(
+        names.map { name in
+          let (right, all) = counts[name] ?? (0, 1)
+          return .init(name: name, value: .number(Double(right) / Double(all)))
+        }
+      )
+    }
+    let right = answers.count { $0.isCorrect }
+    return [
+      "success": .number(Double(right) / Double(max(tasks.count, 1))),
+      "tasks": .integer(Int64(tasks.count)), "families": share(\.family),
+      "levels": share { "\($0.level)" },
+    ]
+  }
+}
