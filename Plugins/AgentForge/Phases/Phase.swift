@@ -58,7 +58,7 @@ package struct PhaseOrder: Sendable, Equatable {
 package struct PhasePlan: Sendable, Equatable {
   /// Numbers of one model it makes.
   package var parameterCount: Int
-  /// Bytes it will hold at most, by its own account; measured against `MemoryAccount.peak` afterwards.
+  /// Bytes it will hold at most beside what the context gives it (models, a checkpoint), by its own account.
   package var memoryBytes: Int
   /// Steps in all, as `progress` counts them.
   package var steps: Int

@@ -81,17 +81,18 @@ struct RunLife {
 
   private func prepare(_ phase: any Phase) throws -> Int {
     let plan = try phase.plan(session)
-    try check(plan)
-    try queue.store.planned(run.id, steps: plan.steps, memoryBytes: plan.memoryBytes)
-    return plan.memoryBytes
+    let memory = plan.memoryBytes + (try session.givenBytes())
+    try check(memory)
+    try queue.store.planned(run.id, steps: plan.steps, memoryBytes: memory)
+    return memory
   }
 
-  private func check(_ plan: PhasePlan) throws {
+  private func check(_ memory: Int) throws {
     let most = queue.limits.maxMemoryBytes
-    guard plan.memoryBytes > most else { return }
+    guard memory > most else { return }
     throw RunFailure(
       """
-      The run would need \(plan.memoryBytes) bytes of memory and may have \(most); ask for a smaller \
+      The run would need \(memory) bytes of memory and may have \(most); ask for a smaller \
       model, batch or context.
       """
     )
@@ -99,12 +100,13 @@ struct RunLife {
 
   private func dryRun(_ phase: any Phase) throws -> JSON {
     let plan = try phase.plan(session)
-    let fits = plan.memoryBytes <= queue.limits.maxMemoryBytes
+    let memory = plan.memoryBytes + (try session.givenBytes())
+    let fits = memory <= queue.limits.maxMemoryBytes
     session.log("A dry run: planned, nothing trained, no model made.")
     return [
       "dry_run": true, "trained": false,
       "parameter_count": .integer(Int64(plan.parameterCount)),
-      "memory_bytes": .integer(Int64(plan.memoryBytes)),
+      "memory_bytes": .integer(Int64(memory)),
       "max_memory_bytes": .integer(Int64(queue.limits.maxMemoryBytes)),
       "fits_in_memory": .bool(fits), "steps": .integer(Int64(plan.steps)),
       "estimated_seconds": .number(plan.seconds), "details": plan.details,

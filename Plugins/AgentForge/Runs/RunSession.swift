@@ -28,6 +28,7 @@ package final class RunSession: PhaseContext {
   private let shouldStop: @Sendable () -> Bool
   private var history: RunProgress
   private var lastCheckpoint: UInt64
+  private var modelBytes = 0
 
   /// Told of every buffer; begins anew with `beginMeasuring`.
   package private(set) var account = MemoryAccount()
@@ -69,8 +70,16 @@ package final class RunSession: PhaseContext {
 
   package var shards: Int { run.shards }
 
+  /// Bytes of what a phase is given beside its own: the models it asked for, once, and the checkpoint it goes on from.
+  func givenBytes() throws -> Int {
+    let checkpoint = try around.checkpoints.bytes(run: run.id)
+    return modelBytes + checkpoint
+  }
+
   package func models() throws -> [(id: String, model: LanguageModel)] {
-    try run.models.map { id in
+    let before = account.current
+    defer { modelBytes = max(modelBytes, account.current - before) }
+    return try run.models.map { id in
       guard let model = try around.load(id, run.owner, account) else {
         throw RunFailure("The model \(id) is not there any more; start a run with another one.")
       }

@@ -79,6 +79,13 @@ package struct CheckpointStore: Sendable {
     return nil
   }
 
+  /// Bytes of a run's newest checkpoint, about what reading it takes in memory; 0 without one.
+  package func bytes(run: String) throws(StorageError) -> Int {
+    let folder = folder(run)
+    guard let newest = try numbers(folder).first else { return 0 }
+    return try OpenFile(path: path(folder, newest), flags: O_RDONLY).size()
+  }
+
   /// Removes a run's checkpoints; none is no error.
   package func remove(run: String) throws(StorageError) { try Folder.remove(folder(run)) }
 
