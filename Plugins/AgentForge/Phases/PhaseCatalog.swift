@@ -2,6 +2,7 @@
 package enum PhaseCatalog {
   /// All of them, in the pipeline's order.
   package static let all: [any Phase.Type] = [
-    Cognate.self, QuietStar.self, BitNet.self, ForgeTraining.self, FinalCompression.self,
+    Cognate.self, EvoMerge.self, QuietStar.self, BitNet.self, ForgeTraining.self,
+    FinalCompression.self,
   ]
 }
