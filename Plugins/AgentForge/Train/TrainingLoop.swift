@@ -18,6 +18,8 @@ package struct TrainingLoop {
   package var stepsInAll: Int
   /// What belongs to each point beside the loop's own numbers; given the last step's result.
   package var details: (StepResult) -> JSON = { _ in [:] }
+  /// What a phase keeps in each checkpoint beside the loop's own tensors, under other names.
+  package var otherTensors: [(name: String, values: Floats)] = []
   /// Called after each step, before a checkpoint could be saved; a phase adds its own work here.
   package var afterStep: ((inout TrainingLoop, StepResult) throws -> Void)?
 
@@ -117,7 +119,8 @@ package struct TrainingLoop {
     return loss
   }
 
-  private func save(_ context: any PhaseContext, _ wrap: (JSON) -> JSON) throws {
+  /// Where the loop stands, as `restore` takes it.
+  package var checkpoint: (state: JSON, tensors: [(name: String, values: Floats)]) {
     var (state, tensors) = trainer.checkpoint
     if let bestParameters { tensors.append((name: "best", values: bestParameters)) }
     state = [
@@ -127,7 +130,18 @@ package struct TrainingLoop {
       "best_loss": best.map { .number($0.loss) } ?? .null,
       "curve": .array(curve.map { [.integer(Int64($0.step)), .number($0.loss)] }),
     ]
-    try context.save(Checkpoint(state: wrap(state), tensors: tensors))
+    return (state, tensors)
+  }
+
+  /// Saves a checkpoint of where the loop stands.
+  ///
+  /// - Parameters:
+  ///   - context: Of the run.
+  ///   - wrap: As for `run`.
+  /// - Throws: `StorageError`.
+  package func save(_ context: any PhaseContext, _ wrap: (JSON) -> JSON) throws {
+    let (state, tensors) = checkpoint
+    try context.save(Checkpoint(state: wrap(state), tensors: tensors + otherTensors))
   }
 
   /// Goes on from a checkpoint that `run` saved.
