@@ -55,6 +55,46 @@ package struct PersonaQuestion: Sendable, Hashable {
     return facts.allSatisfy { text.contains($0.lowercased()) }
   }
 
+  /// Ways to ask one thing: those to train on, and those held out.
+  private struct Topic {
+    let trained, heldOut: [String]
+  }
+
+  private static let identity = Topic(
+    trained: [
+      "Who are you?", "What are you?", "Tell me about yourself.", "Introduce yourself.",
+      "Who is this?", "Who am I talking to?", "Please say who you are.",
+    ],
+    heldOut: ["Tell me who you are.", "Please introduce yourself.", "Who am I speaking to?"]
+  )
+  private static let naming = Topic(
+    trained: [
+      "What is your name?", "Do you have a name?", "How are you called?",
+      "What do people call you?", "Tell me your name.", "Your name, please.",
+    ],
+    heldOut: ["What name do you have?", "Please tell me your name.", "How do people call you?"]
+  )
+  private static let greeting = Topic(
+    trained: ["Hello!", "Hi!", "Good morning!", "Hello there.", "Hey!", "Good day!"],
+    heldOut: ["Hello.", "Good evening!", "Hi there!"]
+  )
+  private static let character = Topic(
+    trained: [
+      "What are you like?", "Describe your character.", "How would you describe yourself?",
+      "What is your character?", "Which traits do you have?", "Tell me about your character.",
+    ],
+    heldOut: [
+      "Please describe your character.", "What is your character like?", "Describe yourself.",
+    ]
+  )
+  private static let abilities = Topic(
+    trained: [
+      "What can you do?", "Which tools do you have?", "What can you use?", "Name your tools.",
+      "Tell me what you can do.",
+    ],
+    heldOut: ["Which tools can you use?", "What tools do you have?", "Tell me your tools."]
+  )
+
   /// All questions about a persona.
   ///
   /// - Parameters:
@@ -67,59 +107,17 @@ package struct PersonaQuestion: Sendable, Hashable {
     _ tools: [Tool],
     isHeldOut: Bool
   ) -> [PersonaQuestion] {
-    func ask(_ trained: [String], _ held: [String], _ answer: String, _ facts: [String])
-      -> [PersonaQuestion]
-    {
-      (isHeldOut ? held : trained).map {
+    func ask(_ topic: Topic, _ answer: String, _ facts: [String]) -> [PersonaQuestion] {
+      (isHeldOut ? topic.heldOut : topic.trained).map {
         PersonaQuestion(question: $0, answer: answer, facts: facts)
       }
     }
     let name = [persona.name]
-    var all = ask(
-      [
-        "Who are you?", "What are you?", "Tell me about yourself.", "Introduce yourself.",
-        "Who is this?", "Who am I talking to?", "Please say who you are.",
-      ],
-      ["Tell me who you are.", "Please introduce yourself.", "Who am I speaking to?"],
-      persona.introduction,
-      name
-    )
-    all += ask(
-      [
-        "What is your name?", "Do you have a name?", "How are you called?",
-        "What do people call you?", "Tell me your name.", "Your name, please.",
-      ],
-      ["What name do you have?", "Please tell me your name.", "How do people call you?"],
-      "My name is \(persona.name).",
-      name
-    )
-    all += ask(
-      ["Hello!", "Hi!", "Good morning!", "Hello there.", "Hey!", "Good day!"],
-      ["Hello.", "Good evening!", "Hi there!"],
-      "Hello! I am \(persona.name). How can I help you?",
-      name
-    )
-    if let character = persona.character {
-      all += ask(
-        [
-          "What are you like?", "Describe your character.", "How would you describe yourself?",
-          "What is your character?", "Which traits do you have?", "Tell me about your character.",
-        ],
-        ["Please describe your character.", "What is your character like?", "Describe yourself."],
-        character,
-        persona.traits
-      )
-    }
     let names = tools.map(\.name)
-    all += ask(
-      [
-        "What can you do?", "Which tools do you have?", "What can you use?", "Name your tools.",
-        "Tell me what you can do.",
-      ],
-      ["Which tools can you use?", "What tools do you have?", "Tell me your tools."],
-      "I can use \(names.joined(separator: ", ")).",
-      names
-    )
-    return all
+    return ask(identity, persona.introduction, name)
+      + ask(naming, "My name is \(persona.name).", name)
+      + ask(greeting, "Hello! I am \(persona.name). How can I help you?", name)
+      + (persona.character.map { ask(character, $0, persona.traits) } ?? [])
+      + ask(abilities, "I can use \(names.joined(separator: ", ")).", names)
   }
 }
