@@ -19,62 +19,49 @@ extension Transformer {
     _ space: Workspace,
     _ gradients: Floats
   ) -> Double {
-    precondition(
-      targets.count == weights.count && targets.allSatisfy { Int($0) < shape.vocabulary }
-    )
-    let width = shape.width
-    let classes = shape.vocabulary
+    precondition(targets.count == weights.count)
+    precondition(targets.allSatisfy { Int($0) < shape.vocabulary })
+    let (width, classes) = (shape.width, shape.vocabulary)
+    let embedding = Matrix(parameters.values, classes, width)
+    let embeddingGradient = Matrix(gradients, classes, width)
     var sum = 0.0
     for start in stride(from: 0, to: targets.count, by: space.logitRows) {
-      let count = min(space.logitRows, targets.count - start)
-      let hidden = unsafe space.hidden.start + start * width
-      logits(start..<(start + count), parameters, space)
-      unsafe targets.withUnsafeBufferPointer { targets in
-        unsafe weights.withUnsafeBufferPointer { weights in
-          guard let target = targets.baseAddress, let weight = weights.baseAddress else { return }
-          unsafe forge_cross_entropy(
-            count,
-            classes,
-            space.logits.start,
-            target + start,
-            weight + start,
-            space.losses.start
-          )
-        }
-      }
-      for index in 0..<count { sum += Double(space.losses[index]) }
-      unsafe forge_gemm(
-        count,
-        width,
-        classes,
-        space.logits.start,
-        classes,
-        1,
-        parameters.values.start,
-        width,
-        1,
-        0,
-        space.hiddenGradient.start + start * width,
-        width,
-        space.scratch.start
-      )
-      unsafe forge_gemm(
-        classes,
-        width,
-        count,
-        space.logits.start,
-        1,
-        classes,
-        hidden,
-        width,
-        1,
-        1,
-        gradients.start,
-        width,
-        space.scratch.start
+      let positions = start..<min(start + space.logitRows, targets.count)
+      let scores = logits(positions, parameters, space)
+      sum += crossEntropy(positions, targets, weights, space)
+      Matrix(space.hiddenGradient, targets.count, width)[positions]
+        .set(scores, times: embedding, space.scratch)
+      embeddingGradient.set(
+        scores.transposed,
+        times: Matrix(space.hidden, targets.count, width)[positions],
+        beta: 1,
+        space.scratch
       )
     }
     return sum
+  }
+
+  /// Turns the logits of `positions` into their gradient; gives the sum of the losses.
+  private func crossEntropy(
+    _ positions: Range<Int>,
+    _ targets: [Int32],
+    _ weights: [Float],
+    _ space: Workspace
+  ) -> Double {
+    unsafe targets[positions].withUnsafeBufferPointer { targets in
+      unsafe weights[positions].withUnsafeBufferPointer { weights in
+        guard let target = targets.baseAddress, let weight = weights.baseAddress else { return }
+        unsafe forge_cross_entropy(
+          positions.count,
+          shape.vocabulary,
+          space.logits.start,
+          target,
+          weight,
+          space.losses.start
+        )
+      }
+    }
+    return unsafe forge_sum(positions.count, space.losses.start)
   }
 
   /// The losses of predicting `targets`, in nats; nothing is learnt.
@@ -84,45 +71,48 @@ extension Transformer {
   ///   - parameters: As given to `forward`.
   ///   - space: Of that call.
   /// - Returns: One loss for each position.
-  package func losses(_ targets: [Int32], _ parameters: Parameters, _ space: Workspace) -> [Float] {
+  package func losses(
+    _ targets: [Int32],
+    _ parameters: Parameters,
+    _ space: Workspace
+  ) -> [Float] {
     precondition(targets.allSatisfy { Int($0) < shape.vocabulary })
     var all: [Float] = []
     all.reserveCapacity(targets.count)
     for start in stride(from: 0, to: targets.count, by: space.logitRows) {
-      let count = min(space.logitRows, targets.count - start)
-      logits(start..<(start + count), parameters, space)
-      unsafe targets.withUnsafeBufferPointer { targets in
+      let positions = start..<min(start + space.logitRows, targets.count)
+      logits(positions, parameters, space)
+      unsafe targets[positions].withUnsafeBufferPointer { targets in
         guard let target = targets.baseAddress else { return }
         unsafe forge_cross_entropy_only(
-          count,
+          positions.count,
           shape.vocabulary,
           space.logits.start,
-          target + start,
+          target,
           space.losses.start
         )
       }
-      for index in 0..<count { all.append(space.losses[index]) }
+      for index in 0..<positions.count { all.append(space.losses[index]) }
     }
     return all
   }
 
-  /// Computes logits of `positions` into `space.logits`, at most its rows.
-  func logits(_ positions: Range<Int>, _ parameters: Parameters, _ space: Workspace) {
-    let width = shape.width
-    unsafe forge_gemm(
-      positions.count,
-      shape.vocabulary,
-      width,
-      space.hidden.start + positions.lowerBound * width,
-      width,
-      1,
-      parameters.values.start,
-      1,
-      width,
-      0,
-      space.logits.start,
-      shape.vocabulary,
-      space.scratch.start
+  /// Computes logits of `positions`, at most `space.logitRows`, into `space.logits`.
+  ///
+  /// - Parameters:
+  ///   - positions: Of the last `forward`.
+  ///   - parameters: As given to `forward`.
+  ///   - space: Of that call.
+  /// - Returns: `[positions, vocabulary]`, until the next call.
+  @discardableResult
+  func logits(_ positions: Range<Int>, _ parameters: Parameters, _ space: Workspace) -> Matrix {
+    let (width, classes) = (shape.width, shape.vocabulary)
+    let scores = Matrix(space.logits, positions.count, classes)
+    scores.set(
+      Matrix(space.hidden, positions.upperBound, width)[positions],
+      times: Matrix(parameters.values, classes, width).transposed,
+      space.scratch
     )
+    return scores
   }
 }

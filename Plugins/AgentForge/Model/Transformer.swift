@@ -32,31 +32,32 @@ package struct Transformer: Sendable {
   ) {
     precondition(tokens.count == rows * length && rows <= space.rows && length <= space.length)
     precondition(parameters.shape == shape && space.shape == shape)
+    embed(tokens, parameters, space.states[0])
+    for index in 0..<shape.layers {
+      forward(block: index, rows: rows, length: length, parameters, space)
+    }
+    if let halting = space.halting {
+      halting.forward(
+        count: tokens.count,
+        parameters,
+        states: space.states,
+        mixed: space.mixed
+      )
+    }
+    let final = parameters.layout.finalNorm
+    norm(tokens.count, space.mixed, at: final, parameters, space.hidden, space.finalInverse)
+  }
+
+  private func embed(_ tokens: [Int32], _ parameters: Parameters, _ states: Floats) {
     let width = shape.width
-    let weights = unsafe parameters.values.start
-    let first = unsafe space.states[0].start
     for (position, token) in tokens.enumerated() {
       precondition(
         token >= 0 && Int(token) < shape.vocabulary,
         "token \(token) of \(shape.vocabulary)"
       )
-      unsafe (first + position * width).update(from: weights + Int(token) * width, count: width)
+      let row = unsafe parameters.values.start + Int(token) * width
+      unsafe (states.start + position * width).update(from: row, count: width)
     }
-    for index in 0..<shape.layers {
-      forward(block: index, rows: rows, length: length, parameters, space)
-    }
-    if let halting = space.halting {
-      halting.forward(count: tokens.count, parameters, states: space.states, mixed: space.mixed)
-    }
-    unsafe forge_rms_norm(
-      tokens.count,
-      width,
-      space.mixed.start,
-      weights + parameters.layout.finalNorm,
-      shape.normEpsilon,
-      space.hidden.start,
-      space.finalInverse.start
-    )
   }
 
   private func forward(
@@ -68,44 +69,44 @@ package struct Transformer: Sendable {
   ) {
     let count = rows * length
     let width = shape.width
-    let hidden = shape.hidden
     let offsets = parameters.layout.blocks[index]
-    let weights = unsafe parameters.values.start
     let kept = space.blocks[index]
+    let scratch = space.scratch
     let input = space.states[index]
-    let output = space.states[index + 1]
 
     norm(count, input, at: offsets.attentionNorm, parameters, kept.normed, kept.inverse)
     quantize(count, width, kept.normed)
-    unsafe product(
-      count,
-      3 * width,
-      width,
-      kept.normed,
-      weights + offsets.query,
-      0,
-      kept.queryKeyValue,
-      space
+    Matrix(kept.queryKeyValue, count, 3 * width).set(
+      Matrix(kept.normed, count, width),
+      times: Matrix(parameters.values, at: offsets.query, 3 * width, width).transposed,
+      scratch
     )
     rotate(kept.queryKeyValue, rows: rows, length: length, direction: 1)
     for row in 0..<rows {
-      for head in 0..<shape.heads {
-        attend(row: row, head: head, length: length, kept, space)
-      }
+      for head in 0..<shape.heads { attend(row: row, head: head, length: length, kept, space) }
     }
     quantize(count, width, kept.attended)
     unsafe kept.middle.start.update(from: input.start, count: count * width)
-    unsafe product(
-      count,
-      width,
-      width,
-      kept.attended,
-      weights + offsets.output,
-      1,
-      kept.middle,
-      space
+    Matrix(kept.middle, count, width).set(
+      Matrix(kept.attended, count, width),
+      times: Matrix(parameters.values, at: offsets.output, width, width).transposed,
+      beta: 1,
+      scratch
     )
+    feedForward(block: index, count, parameters, space)
+  }
 
+  /// The second half of a block: from its middle state to its output.
+  private func feedForward(
+    block index: Int,
+    _ count: Int,
+    _ parameters: Parameters,
+    _ space: Workspace
+  ) {
+    let (width, hidden) = (shape.width, shape.hidden)
+    let offsets = parameters.layout.blocks[index]
+    let kept = space.blocks[index]
+    let output = space.states[index + 1]
     norm(
       count,
       kept.middle,
@@ -115,23 +116,23 @@ package struct Transformer: Sendable {
       kept.inverseMiddle
     )
     quantize(count, width, kept.normedMiddle)
-    unsafe product(
-      count,
-      2 * hidden,
-      width,
-      kept.normedMiddle,
-      weights + offsets.gate,
-      0,
-      kept.gateUp,
-      space
+    Matrix(kept.gateUp, count, 2 * hidden).set(
+      Matrix(kept.normedMiddle, count, width),
+      times: Matrix(parameters.values, at: offsets.gate, 2 * hidden, width).transposed,
+      space.scratch
     )
     for position in 0..<count {
-      let pair = unsafe kept.gateUp.start + position * 2 * hidden
-      unsafe forge_swiglu(hidden, pair, pair + hidden, kept.activated.start + position * hidden)
+      let gate = unsafe kept.gateUp.start + position * 2 * hidden
+      unsafe forge_swiglu(hidden, gate, gate + hidden, kept.activated.start + position * hidden)
     }
     quantize(count, hidden, kept.activated)
     unsafe output.start.update(from: kept.middle.start, count: count * width)
-    unsafe product(count, width, hidden, kept.activated, weights + offsets.down, 1, output, space)
+    Matrix(output, count, width).set(
+      Matrix(kept.activated, count, hidden),
+      times: Matrix(parameters.values, at: offsets.down, width, hidden).transposed,
+      beta: 1,
+      space.scratch
+    )
   }
 
   /// One head of one sequence: softmax(q kᵀ / √d) v, some queries at a time.
@@ -142,51 +143,28 @@ package struct Transformer: Sendable {
     _ kept: Workspace.BlockStates,
     _ space: Workspace
   ) {
-    let width = shape.width
-    let stride = 3 * width
-    let headWidth = shape.headWidth
-    let scale = 1 / Float(headWidth).squareRoot()
-    let query = unsafe kept.queryKeyValue.start + row * length * stride + head * headWidth
-    let key = unsafe query + width
-    let value = unsafe key + width
-    let result = unsafe kept.attended.start + row * length * width + head * headWidth
+    let views = HeadViews(kept.queryKeyValue, row: row, head: head, length: length, shape)
+    let result = views.result(kept.attended)
     let logSums = unsafe kept.logSums.start + (head * space.rows + row) * space.length
-    let scores = unsafe space.scores.start
-    let scratch = unsafe space.scratch.start
-    for start in Swift.stride(from: 0, to: length, by: Workspace.queryRows) {
+    for start in stride(from: 0, to: length, by: Workspace.queryRows) {
       let count = min(Workspace.queryRows, length - start)
       let seen = start + count
-      unsafe forge_gemm(
+      let scores = Matrix(space.scores, count, seen)
+      scores.set(
+        views.query[start..<seen],
+        times: views.key[0..<seen].transposed,
+        space.scratch
+      )
+      unsafe forge_causal_softmax(
         count,
         seen,
-        headWidth,
-        query + start * stride,
-        stride,
-        1,
-        key,
-        1,
-        stride,
-        0,
-        scores,
+        start,
+        views.scale,
+        space.scores.start,
         seen,
-        scratch
+        logSums + start
       )
-      unsafe forge_causal_softmax(count, seen, start, scale, scores, seen, logSums + start)
-      unsafe forge_gemm(
-        count,
-        headWidth,
-        seen,
-        scores,
-        seen,
-        1,
-        value,
-        stride,
-        1,
-        0,
-        result + start * width,
-        width,
-        scratch
-      )
+      result[start..<seen].set(scores, times: views.value[0..<seen], space.scratch)
     }
   }
 
@@ -233,32 +211,37 @@ package struct Transformer: Sendable {
       )
     }
   }
+}
 
-  /// `output[count, outputs] = beta * output + input[count, inputs] · weightᵀ`.
-  private func product(
-    _ count: Int,
-    _ outputs: Int,
-    _ inputs: Int,
-    _ input: Floats,
-    _ weight: UnsafePointer<Float>,
-    _ beta: Float,
-    _ output: Floats,
-    _ space: Workspace
-  ) {
-    unsafe forge_gemm(
-      count,
-      outputs,
-      inputs,
-      input.start,
-      inputs,
-      1,
-      weight,
-      1,
-      inputs,
-      beta,
-      output.start,
-      outputs,
-      space.scratch.start
-    )
+/// Queries, keys and values of one head of one sequence, `[length, headWidth]` each, or their gradients.
+struct HeadViews {
+  let query, key, value: Matrix
+  /// 1 / √headWidth.
+  let scale: Float
+  private let first, length: Int
+  private let shape: ModelShape
+
+  /// The views of `values`, `[rows * length, 3 * width]`.
+  init(_ values: Floats, row: Int, head: Int, length: Int, _ shape: ModelShape) {
+    self.shape = shape
+    self.length = length
+    scale = 1 / Float(shape.headWidth).squareRoot()
+    first = row * length * shape.width + head * shape.headWidth
+    let start = row * length * 3 * shape.width + head * shape.headWidth
+    func view(_ part: Int) -> Matrix {
+      Matrix(
+        values,
+        at: start + part * shape.width,
+        length,
+        shape.headWidth,
+        stride: 3 * shape.width
+      )
+    }
+    (query, key, value) = (view(0), view(1), view(2))
+  }
+
+  /// The head's part of attention's result `[rows * length, width]`, or of its gradient.
+  func result(_ values: Floats) -> Matrix {
+    Matrix(values, at: first, length, shape.headWidth, stride: shape.width)
   }
 }

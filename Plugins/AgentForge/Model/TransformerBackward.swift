@@ -89,11 +89,8 @@ extension Transformer {
     )
 
     linearBackward(
-      count,
-      width,
-      width,
-      state,
-      kept.attended,
+      Matrix(state, count, width),
+      Matrix(kept.attended, count, width),
       at: offsets.output,
       parameters,
       space.attendedGradient,
@@ -108,11 +105,8 @@ extension Transformer {
     }
     rotate(space.queryKeyValueGradient, rows: rows, length: length, direction: -1)
     linearBackward(
-      count,
-      3 * width,
-      width,
-      space.queryKeyValueGradient,
-      kept.normed,
+      Matrix(space.queryKeyValueGradient, count, 3 * width),
+      Matrix(kept.normed, count, width),
       at: offsets.query,
       parameters,
       space.normedGradient,
@@ -144,11 +138,8 @@ extension Transformer {
     let offsets = parameters.layout.blocks[index]
     let kept = space.blocks[index]
     linearBackward(
-      count,
-      width,
-      hidden,
-      space.stateGradient,
-      kept.activated,
+      Matrix(space.stateGradient, count, width),
+      Matrix(kept.activated, count, hidden),
       at: offsets.down,
       parameters,
       space.activatedGradient,
@@ -168,11 +159,8 @@ extension Transformer {
       )
     }
     linearBackward(
-      count,
-      2 * hidden,
-      width,
-      space.gateUpGradient,
-      kept.normedMiddle,
+      Matrix(space.gateUpGradient, count, 2 * hidden),
+      Matrix(kept.normedMiddle, count, width),
       at: offsets.gate,
       parameters,
       space.normedGradient,
@@ -183,46 +171,25 @@ extension Transformer {
 
   /// Sets `inputGradient[count, inputs]` and adds to the weight's gradient, of `output = input · weightᵀ`.
   private func linearBackward(
-    _ count: Int,
-    _ outputs: Int,
-    _ inputs: Int,
-    _ outputGradient: Floats,
-    _ input: Floats,
+    _ outputGradient: Matrix,
+    _ input: Matrix,
     at offset: Int,
     _ parameters: Parameters,
     _ inputGradient: Floats,
     _ gradients: Floats,
     _ space: Workspace
   ) {
-    unsafe forge_gemm(
-      count,
-      inputs,
-      outputs,
-      outputGradient.start,
-      outputs,
-      1,
-      parameters.values.start + offset,
-      inputs,
-      1,
-      0,
-      inputGradient.start,
-      inputs,
-      space.scratch.start
+    let (outputs, inputs) = (outputGradient.columns, input.columns)
+    Matrix(inputGradient, input.rows, inputs).set(
+      outputGradient,
+      times: Matrix(parameters.values, at: offset, outputs, inputs),
+      space.scratch
     )
-    unsafe forge_gemm(
-      outputs,
-      inputs,
-      count,
-      outputGradient.start,
-      1,
-      outputs,
-      input.start,
-      inputs,
-      1,
-      1,
-      gradients.start + offset,
-      inputs,
-      space.scratch.start
+    Matrix(gradients, at: offset, outputs, inputs).set(
+      outputGradient.transposed,
+      times: input,
+      beta: 1,
+      space.scratch
     )
   }
 
@@ -237,105 +204,48 @@ extension Transformer {
     _ kept: Workspace.BlockStates,
     _ space: Workspace
   ) {
-    let width = shape.width
-    let stride = 3 * width
-    let headWidth = shape.headWidth
-    let scale = 1 / Float(headWidth).squareRoot()
-    let first = row * length * stride + head * headWidth
-    let query = unsafe kept.queryKeyValue.start + first
-    let (key, value) = unsafe (query + width, query + 2 * width)
-    let queryGradient = unsafe space.queryKeyValueGradient.start + first
-    let (keyGradient, valueGradient) = unsafe (queryGradient + width, queryGradient + 2 * width)
-    let resultGradient =
-      unsafe space.attendedGradient.start + row * length * width + head * headWidth
+    let views = HeadViews(kept.queryKeyValue, row: row, head: head, length: length, shape)
+    let gradients = HeadViews(
+      space.queryKeyValueGradient,
+      row: row,
+      head: head,
+      length: length,
+      shape
+    )
+    let resultGradient = views.result(space.attendedGradient)
     let logSums = unsafe kept.logSums.start + (head * space.rows + row) * space.length
-    let (p, dp) = unsafe (space.scores.start, space.scoreGradients.start)
-    let scratch = unsafe space.scratch.start
-    for start in Swift.stride(from: 0, to: length, by: Workspace.queryRows) {
+    let scratch = space.scratch
+    for start in stride(from: 0, to: length, by: Workspace.queryRows) {
       let count = min(Workspace.queryRows, length - start)
       let seen = start + count
-      let queries = unsafe query + start * stride
-      let out = unsafe resultGradient + start * width
-      unsafe forge_gemm(
+      let (own, before) = (start..<seen, 0..<seen)
+      let p = Matrix(space.scores, count, seen)
+      let dp = Matrix(space.scoreGradients, count, seen)
+      let out = resultGradient[own]
+      p.set(views.query[own], times: views.key[before].transposed, scratch)
+      unsafe forge_causal_softmax_again(
         count,
         seen,
-        headWidth,
-        queries,
-        stride,
-        1,
-        key,
-        1,
-        stride,
-        0,
-        p,
+        start,
+        views.scale,
+        space.scores.start,
         seen,
-        scratch
+        logSums + start
       )
-      unsafe forge_causal_softmax_again(count, seen, start, scale, p, seen, logSums + start)
-      unsafe forge_gemm(
-        seen,
-        headWidth,
-        count,
-        p,
-        1,
-        seen,
-        out,
-        width,
-        1,
-        1,
-        valueGradient,
-        stride,
-        scratch
-      )
-      unsafe forge_gemm(
-        count,
-        seen,
-        headWidth,
-        out,
-        width,
-        1,
-        value,
-        1,
-        stride,
-        0,
-        dp,
-        seen,
-        scratch
-      )
-      for index in 0..<count {
-        unsafe space.inner.start[index] = forge_dot(seen, p + index * seen, dp + index * seen)
-      }
-      unsafe forge_softmax_back(count, seen, scale, p, dp, seen, space.inner.start)
-      unsafe forge_gemm(
-        count,
-        headWidth,
-        seen,
-        dp,
-        seen,
-        1,
-        key,
-        stride,
-        1,
-        1,
-        queryGradient + start * stride,
-        stride,
-        scratch
-      )
-      unsafe forge_gemm(
-        seen,
-        headWidth,
-        count,
-        dp,
-        1,
-        seen,
-        queries,
-        stride,
-        1,
-        1,
-        keyGradient,
-        stride,
-        scratch
-      )
+      gradients.value[before].set(p.transposed, times: out, beta: 1, scratch)
+      dp.set(out, times: views.value[before].transposed, scratch)
+      softmaxBackward(count, seen, views.scale, space)
+      gradients.query[own].set(dp, times: views.key[before], beta: 1, scratch)
+      gradients.key[before].set(dp.transposed, times: views.query[own], beta: 1, scratch)
     }
+  }
+
+  /// Turns the gradient of the probabilities in `space.scoreGradients[count, seen]` into that of the scores.
+  private func softmaxBackward(_ count: Int, _ seen: Int, _ scale: Float, _ space: Workspace) {
+    let (p, dp, inner) = unsafe (space.scores.start, space.scoreGradients.start, space.inner.start)
+    for row in 0..<count {
+      unsafe inner[row] = forge_dot(seen, p + row * seen, dp + row * seen)
+    }
+    unsafe forge_softmax_back(count, seen, scale, p, dp, seen, inner)
   }
 }
