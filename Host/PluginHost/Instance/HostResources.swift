@@ -4,6 +4,8 @@ final class HostResources: Sendable {
   let pool: WorkerPool
   /// Health checks have threads of their own: one that hangs must not take a request's.
   let checks: WorkerPool
+  /// Calls between plugins have threads of their own too: who calls may wait for the answer on a thread of `pool`.
+  let calls: WorkerPool
   let timers: TimerThread
   let compute: ComputePool
   let operations = OperationTable()
@@ -38,6 +40,7 @@ final class HostResources: Sendable {
     self.sink = sink
     self.pool = pool
     checks = try WorkerPool(threads: Self.checkThreads, queue: Self.checkQueue, name: "check")
+    calls = try WorkerPool(threads: limits.poolThreads, queue: limits.poolQueue, name: "call")
     timers = try TimerThread()
     compute = ComputePool(cores: cores)
     exchange = EventExchange(outlet: outlet)
@@ -60,6 +63,7 @@ final class HostResources: Sendable {
   func shutDown() {
     timers.shutDown()
     checks.shutDown(limit: .seconds(1))
+    calls.shutDown(limit: .seconds(1))
     compute.shutDown()
   }
 }

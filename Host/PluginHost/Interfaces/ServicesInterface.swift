@@ -95,7 +95,7 @@ struct ServiceCall: Sendable {
       return GW_E_LIMIT
     }
     pending.begin(answer)
-    guard host.pool.submit({ call.serve(service, answer) }) else {
+    guard host.calls.submit({ call.serve(service, answer) }) else {
       pending.isDropped.store(true, ordering: .sequentiallyConsistent)
       host.operations.revoke(answer, status: GW_E_BUSY)
       return GW_E_BUSY
@@ -175,7 +175,7 @@ private final class Pending: Sendable {
       caller.occupancy.leave(.call)
       return
     }
-    caller.host.pool.submitOwed { [self] in
+    caller.host.calls.submitOwed { [self] in
       unsafe withLent(result) { result in
         unsafe called.within(.called) { unsafe called.function(called.user, status, result) }
       }

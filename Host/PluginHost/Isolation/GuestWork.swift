@@ -47,7 +47,7 @@ extension Guest {
     guard let callback = unsafe desk.declared(index)?.serve, let answer else {
       return desk.complete(.complete, number, GW_E_LIMIT, [])
     }
-    let taken = host.pool.submit { [instance] in
+    let taken = host.calls.submit { [instance] in
       guard instance.occupancy.enter(.call) else {
         instance.host.operations.revoke(answer, status: GW_E_GONE)
         return
@@ -74,7 +74,7 @@ extension Guest {
     else {
       return
     }
-    host.pool.submitOwed { [instance] in
+    host.calls.submitOwed { [instance] in
       unsafe withLent(result) { unsafe callback.function(callback.user, status, $0) }
       instance.occupancy.leave(.call)
     }
