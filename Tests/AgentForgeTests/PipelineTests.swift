@@ -51,6 +51,17 @@ struct PipelineTests {
     #expect(runs.map(\.place) == [0, 1] && Set(runs.map(\.pipeline)).count == 1)
   }
 
+  @Test("null is the same as absent")
+  func null() throws {
+    let runs = try read([
+      "phases": [["phase_name": "cognate", "max_steps": nil, "parameters": nil], "bitnet"],
+      "max_steps": 3, "batch_size": nil, "parameters": ["seed": 4],
+    ])
+    #expect(runs.map(\.order.maxSteps) == [3, 3] && runs.map(\.order.batchSize) == [2, 2])
+    #expect(runs.map(\.order.seed) == [4, 4])
+    #expect(try read(["phases": ["cognate"], "parameters": nil]).map(\.parameters) == [[:]])
+  }
+
   @Test("a failure cancels the rest with a reason; resuming takes the rest up again")
   func aFailureCancelsTheRest() throws {
     SteppedPhase.scripts.withLock { $0["fails"] = { _ in throw RunFailure("no") } }
@@ -105,6 +116,9 @@ struct PipelineTests {
     #expect(
       try faults(["phases": ["cognate", "bitnet"], "real_training": false]) == ["real_training"]
     )
+    let dry: JSON = ["phase_name": "cognate", "real_training": false]
+    #expect(try faults(["phases": [dry, "bitnet"]]) == ["phases[0].real_training"])
+    #expect(try read(["phases": ["cognate", dry]]).map(\.isReal) == [true, false])
     #expect(try read(["phases": ["cognate"], "real_training": false]).map(\.isReal) == [false])
     #expect(
       try faults(["phases": ["cognate"], "parameters": ["memory": 1]]).contains("parameters.memory")

@@ -112,6 +112,15 @@ struct TrainRequestTests {
     )
   }
 
+  @Test("null is the same as absent")
+  func null() throws {
+    let run = try read(
+      #"{"phase_name": "cognate", "max_steps": null, "batch_size": null, "parameters": null}"#
+    )
+    #expect(run.order.maxSteps == 2000 && run.order.seed == 1 && run.parameters == [:])
+    #expect(try faults(#"{"phase_name": null, "parameters": null}"#) == ["phase_name"])
+  }
+
   @Test("a body that is no object, and parameters that are none, are refused")
   func noObject() throws {
     #expect(try faults("[]").contains(""))

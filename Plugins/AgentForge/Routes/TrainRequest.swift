@@ -40,16 +40,16 @@ package struct TrainRequest {
   package mutating func pipeline(_ json: JSON) throws -> [RunRecord] {
     var fields = Fields(Self.withPhases(json))
     readCommon(&fields)
-    let count = fields.json("phases")?.asArray?.count ?? 0
     var runs: [RunRecord?] = []
     var reader = self
     _ = fields.objects("phases", 1...Self.maxPhases) { part in
       runs.append(reader.run(&part, isFirst: runs.isEmpty))
     }
     self = reader
-    if count > 1, fields.json("real_training")?.asBool == false {
+    if let place = runs.dropLast().firstIndex(where: { $0?.isReal == false }) {
+      let isShared = fields.json("real_training")?.asBool == false
       fields.refuse(
-        "real_training",
+        isShared ? "real_training" : "phases[\(place)].real_training",
         "must be true for several phases: a dry run makes no models for the next; try one phase"
       )
     }
@@ -212,7 +212,7 @@ package struct TrainRequest {
         ?? phase
       for name in shared { phase = phase.filling(name, json[name]) }
       guard phase.asMembers != nil else { return phase }
-      var common = json["parameters"] ?? [:]
+      var common = json["parameters"] ?? .null
       if place > 0 { common = common.without(["models", "base_models"]) }
       return withParameters(phase, common)
     }
@@ -223,7 +223,9 @@ package struct TrainRequest {
 
   /// The object with a member `parameters`, filled up from `common`.
   private static func withParameters(_ json: JSON, _ common: JSON = [:]) -> JSON {
-    var own = json["parameters"] ?? [:]
+    // As everywhere, null is the same as absent.
+    var own = json["parameters"] ?? .null
+    if own == .null { own = [:] }
     for member in common.asMembers ?? [] { own = own.filling(member.name, member.value) }
     guard let members = json.asMembers else { return json }
     return .object(
@@ -233,11 +235,10 @@ package struct TrainRequest {
 }
 
 extension JSON {
-  /// An object with a member more, if it has none of that name.
+  /// An object with a member more, if it has none of that name, or only null.
   fileprivate func filling(_ name: String, _ value: JSON?) -> JSON {
-    guard let value, var members = asMembers, self[name] == nil else { return self }
-    members.append(.init(name: name, value: value))
-    return .object(members)
+    guard let value, let members = asMembers, self[name] ?? .null == .null else { return self }
+    return .object(members.filter { $0.name != name } + [.init(name: name, value: value)])
   }
 
   /// An object without members of these names.
