@@ -38,9 +38,9 @@ package struct AgentForgeSettings: Sendable, Equatable {
   /// Default 1 GiB. Below, new runs get 507 and the health is degraded.
   package var minFreeBytes = 1 << 30
 
-  /// Bytes of an archive that is brought in as a model.
+  /// Bytes of an archive that is brought in as a model, and of its numbers in memory.
   ///
-  /// Default 1 GiB. A larger one gets 413.
+  /// Default 1 GiB. A larger archive gets 413, a packed model that grows larger 422.
   package var maxImportBytes = 1 << 30
 
   /// In how many parts a batch is split, each with gradients of its own.

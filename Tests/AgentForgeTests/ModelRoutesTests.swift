@@ -188,6 +188,23 @@ struct ModelRoutesTests {
     #expect(full?.status == 507)
   }
 
+  @Test("a packed model may not grow beyond the limit in memory")
+  func aPackedModelIsBounded() throws {
+    let folder = TemporaryFolder()
+    let store = try ModelStoreTests.store(folder)
+    var shape = TernaryTests.shape
+    (shape.width, shape.hidden, shape.layers) = (32, 128, 4)
+    let record = try store.store(TernaryTests.model(shape), ModelStoreTests.facts())
+    let bytes = try Self.archive(store, record)
+    let memory = shape.parameterCount * 4
+    #expect(memory > bytes.count)
+    let failure = #expect(throws: Failure.self) {
+      try Self.send(store, bytes, limit: memory - 1)
+    }
+    #expect(failure?.status == 422 && Self.fields(failure) == ["config.json"])
+    #expect(throws: Never.self) { try Self.send(store, bytes, limit: memory) }
+  }
+
   // MARK: - Lists
 
   static func listing(_ json: JSON) throws -> ModelListing {

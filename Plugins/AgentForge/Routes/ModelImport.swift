@@ -41,7 +41,7 @@ package final class ModelImport: BodySink {
   /// - Parameters:
   ///   - head: What its head says.
   ///   - store: Where the model goes.
-  ///   - limit: Bytes of the archive.
+  ///   - limit: Bytes of the archive, and of the model in memory.
   /// - Throws: `Failure` for a head that cannot lead to a model.
   package init(_ head: Head, _ store: ModelStore, limit: Int) throws {
     self.store = store
@@ -92,7 +92,7 @@ package final class ModelImport: BodySink {
     defer { self.incoming = nil }
     let record: ModelRecord
     do {
-      let (model, card) = try incoming.folder.read()
+      let (model, card) = try incoming.folder.read(limit: limit)
       record = try keep(model, card)
     } catch let error as ModelFault {
       throw Failure.validation(error.errors)

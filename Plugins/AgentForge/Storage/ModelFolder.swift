@@ -76,11 +76,14 @@ extension ModelFolder {
   /// A foreign Llama comes without `forge.json`, and without `tokenizer.json` when its vocabulary is the bytes and
   /// specials.
   ///
-  /// - Parameter account: Is told of the model's bytes.
+  /// - Parameters:
+  ///   - account: Is told of the model's bytes.
+  ///   - limit: Bytes that its numbers may take in memory; a packed file is much smaller than what it asks for.
   /// - Returns: The model and what `forge.json` says, if there is one.
   /// - Throws: `ModelFault` with every reason why the files are no model, `StorageError`.
   package func read(
-    _ account: MemoryAccount? = nil
+    _ account: MemoryAccount? = nil,
+    limit: Int = .max
   ) throws -> (model: LanguageModel, card: ModelCard?) {
     var errors: [FieldError] = []
     let shape = try optional(.config, &errors) { ModelShape(&$0) }
@@ -108,6 +111,13 @@ extension ModelFolder {
       throw ModelFault(
         "\(File.config.rawValue).vocab_size",
         "is \(shape.vocabulary), and tokenizer.json has \(tokenizer.vocabulary) tokens"
+      )
+    }
+    let bytes = shape.parameterCount * MemoryLayout<Float>.stride
+    guard bytes <= limit else {
+      throw ModelFault(
+        File.config.rawValue,
+        "describes a model of \(bytes) bytes in memory, and one may have \(limit)"
       )
     }
     return (try readWeights(shape, tokenizer, card, account), card)
