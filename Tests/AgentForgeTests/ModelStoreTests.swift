@@ -134,6 +134,24 @@ struct ModelStoreTests {
     #expect(merged.records.first?.phasesCompleted == ["cognate", "evomerge"])
   }
 
+  @Test("a run stores one model of each name, however often it is asked")
+  func modelsOfARunAreStoredOnce() throws {
+    let folder = TemporaryFolder()
+    let store = try Self.store(folder)
+    let first = try store.storeOnce(Self.model(), Self.facts("a"))
+    #expect(try store.storeOnce(Self.model(seed: 2), Self.facts("a")) == first)
+    let second = try store.storeOnce(Self.model(), Self.facts("b"))
+    #expect(try store.list(owner: "ada", limit: 10).records.map(\.id) == [second.id, first.id])
+    // What its owner has deleted is made again.
+    #expect(try store.delete(first.id, owner: "ada"))
+    #expect(try store.storeOnce(Self.model(), Self.facts("a")).id != first.id)
+    #expect(Self.contents(folder).count == 8)
+    // An import belongs to no run.
+    var facts = Self.facts("a")
+    facts.run = ""
+    #expect(try store.storeOnce(Self.model(), facts) != store.storeOnce(Self.model(), facts))
+  }
+
   @Test("what a crash left is removed, what is being written is not")
   func leftoversAreRemoved() throws {
     let folder = TemporaryFolder()

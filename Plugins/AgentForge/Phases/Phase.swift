@@ -120,11 +120,12 @@ package protocol PhaseContext: AnyObject {
   /// Stores a model that the phase made.
   ///
   /// Once stored it stays, also when the run is stopped and goes on: a phase that makes several keeps their ids in
-  /// its checkpoint.
+  /// its checkpoint. A run that was cut off between storing and its next checkpoint stores the model again, and gets
+  /// the id of the first.
   ///
   /// - Parameters:
   ///   - model: The model.
-  ///   - name: What it is called.
+  ///   - name: What it is called; each model of a run has another name.
   ///   - parents: Ids of the models it came from.
   ///   - metrics: What was measured of it.
   ///   - dataFingerprint: SHA-256 of the data it learnt from; empty for none.

@@ -25,7 +25,7 @@ extension RunSurroundings {
       catalogue: PhaseCatalog.all,
       load: { id, owner, account in try models.load(id, owner: owner, account) },
       hasModel: { id, owner in try models.record(id, owner: owner) != nil },
-      store: { model, facts in try models.store(model, facts).id },
+      store: { model, facts in try models.storeOnce(model, facts).id },
       checkpoints: checkpoints,
       files: TrainingFiles { (method, argument, subject) throws(HostRefusal) in
         try host.services.call("utilities.files", method, argument, subject: subject)

@@ -29,6 +29,7 @@ package final class RunSession: PhaseContext {
   private var history: RunProgress
   private var lastCheckpoint: UInt64
   private var modelBytes = 0
+  private var names: Set<String> = []
 
   /// Told of every buffer; begins anew with `beginMeasuring`.
   package private(set) var account = MemoryAccount()
@@ -133,6 +134,7 @@ package final class RunSession: PhaseContext {
     metrics: JSON,
     dataFingerprint: String
   ) throws -> String {
+    precondition(names.insert(name).inserted, "a run stores one model of each name")
     let facts = ModelFacts(
       name: name,
       owner: run.owner,

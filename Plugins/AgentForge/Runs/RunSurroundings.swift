@@ -12,7 +12,7 @@ package struct RunSurroundings: Sendable {
     @Sendable (_ id: String, _ owner: String, MemoryAccount) throws -> LanguageModel?
   /// Whether an owner has a model of that id.
   package var hasModel: @Sendable (_ id: String, _ owner: String) throws -> Bool
-  /// Stores a model durably, and gives its id.
+  /// Stores a model durably, once for each name in a run, and gives its id.
   package var store: @Sendable (LanguageModel, ModelFacts) throws -> String
   /// Where checkpoints are kept.
   package var checkpoints: CheckpointStore

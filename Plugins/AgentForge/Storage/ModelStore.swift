@@ -51,6 +51,26 @@ package final class ModelStore: Sendable {
     return try store(model, facts, phasesCompleted: phases + [facts.phase])
   }
 
+  /// As `store`, once for each name in a run.
+  ///
+  /// A run that was cut off between this and its next checkpoint comes here again, with the same numbers.
+  ///
+  /// - Parameters:
+  ///   - model: The model.
+  ///   - facts: Of a run.
+  /// - Returns: What is known of it, or of the one that the run has stored under this name already.
+  /// - Throws: As `store`.
+  package func storeOnce(_ model: LanguageModel, _ facts: ModelFacts) throws -> ModelRecord {
+    let earlier = try database.read { (connection) throws(StorageError) in
+      try connection.first(
+        "SELECT \(ModelRecord.columns) FROM models WHERE run = ?1 AND name = ?2 AND run <> ''",
+        [.text(facts.run), .text(facts.name)],
+        ModelRecord.init
+      )
+    }
+    return try earlier ?? store(model, facts)
+  }
+
   /// As `store`, with a history that the caller knows.
   package func store(
     _ model: LanguageModel,

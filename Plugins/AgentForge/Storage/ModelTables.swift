@@ -29,6 +29,7 @@ extension DatabaseSchema {
       created_at INTEGER NOT NULL
     ) STRICT;
     CREATE INDEX models_by_owner ON models (owner, created_at, number);
+    CREATE INDEX models_by_run ON models (run, name) WHERE run <> '';
 
     """
 }

@@ -53,7 +53,7 @@ extension RunStore {
     }
   }
 
-  /// Adds a model that a run has made.
+  /// Adds a model that a run has made; once is enough.
   package func made(_ id: String, model: String) throws(StorageError) {
     try database.write { (connection) throws(StorageError) in
       _ = try connection.run(
@@ -61,6 +61,7 @@ extension RunStore {
         INSERT INTO run_models (run, number, model)
         SELECT ?1, (SELECT count(*) FROM run_models WHERE run = ?1), ?2
         WHERE EXISTS (SELECT 1 FROM runs WHERE id = ?1)
+          AND NOT EXISTS (SELECT 1 FROM run_models WHERE run = ?1 AND model = ?2)
         """,
         [.text(id), .text(model)]
       )
