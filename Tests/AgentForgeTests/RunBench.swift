@@ -2,6 +2,7 @@ import Glibc
 import PluginStorage
 import Synchronization
 import GatewayPlugin
+import Testing
 
 @testable import AgentForge
 
@@ -248,6 +249,15 @@ final class RunBench: @unchecked Sendable {
 
   func events(_ topic: String) -> [JSON] {
     shared.withLock { $0.events.filter { $0.topic == topic }.map(\.payload) }
+  }
+
+  /// Expects that the events of a run are numbered from 1 on.
+  func expectNumbersWithoutGaps(_ id: String) {
+    let numbers = shared.withLock { shared in
+      shared.events.filter { $0.payload["task_id"]?.asString == id }
+        .compactMap { $0.payload["number"]?.asInteger }
+    }
+    #expect(numbers.count > 1 && numbers == Array(1...Int64(numbers.count)))
   }
 
   var jobs: Int { shared.withLock { $0.jobs.count } }

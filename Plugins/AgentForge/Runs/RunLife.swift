@@ -117,6 +117,8 @@ struct RunLife {
 
   private func complete(_ report: JSON) throws {
     let around = queue.around
+    // Read before the end is stored: a failure here fails the run, one after it would contradict the row.
+    let models = try queue.store.models(run.id)
     let isCompleted = try queue.store.complete(run.id, report: report) {
       around.phase($0)?.inputs ?? 0...0
     }
@@ -128,7 +130,7 @@ struct RunLife {
       [
         "task_id": .string(run.id), "phase": .string(run.phase.rawValue), "status": "completed",
         "real_training": .bool(run.isReal),
-        "models": .array(try queue.store.models(run.id).map { .string($0) }),
+        "models": .array(models.map { .string($0) }),
         "number": .integer(Int64(session.nextEvent())),
       ],
       run.owner
@@ -142,7 +144,9 @@ struct RunLife {
       try session.flush()
       if session.isOver {
         let sentence = "The run was cancelled by its owner."
-        queue.tellEnd(run, .cancelled, sentence, number: session.nextEvent())
+        let number = session.nextEvent()
+        try queue.store.told(run.id, event: number)
+        queue.tellEnd(run, .cancelled, sentence, number: number)
       } else {
         try queue.store.gotFurther(run.id)
       }
@@ -172,6 +176,8 @@ struct RunLife {
     case let failure as RunFailure: return failure.description
     case let fault as DataError: return "The data cannot be trained on: \(fault)."
     case let fault as CheckpointError: return fault.description
+    case let fault as ModelFault:
+      return "A model of the run is damaged: \(fault). Train it again, or import it anew."
     case StorageError.full: return "No space is left on the server's disk; the run can be resumed."
     case StorageError.busy, StorageError.timedOut:
       return "The server's disk was too busy; the run can be resumed."

@@ -8,8 +8,12 @@ import PluginStorage
 struct RunProgress {
   /// Between two writes.
   static let writeNanoseconds: UInt64 = 1_000_000_000
-  /// Between two events: ten a second.
-  static let eventNanoseconds: UInt64 = 100_000_000
+  /// Between two events: nine a second, and the last point may come at any time.
+  static let eventNanoseconds: UInt64 = 112_000_000
+  /// Event numbers that a write lays by: more than are used up to the next one.
+  ///
+  /// After a crash they are passed over.
+  static let numbersAhead = 100
   /// Points and lines held between two writes.
   static let maxHeld = 500
 
@@ -30,7 +34,7 @@ struct RunProgress {
   /// Of the last point on the disk.
   private var storedStep: Int?
   private var lastEvent: UInt64 = 0
-  private var lastWrite: UInt64
+  private var lastWrite: UInt64?
   private var lastPoint: UInt64
 
   /// Whether the run was ended by someone else, as the last write found.
@@ -40,10 +44,8 @@ struct RunProgress {
     self.run = run
     self.store = store
     self.around = around
-    // Events of the last second before a crash were not written down; numbers only ever grow.
-    events = run.events + (run.attempts > 1 ? 100 : 0)
+    events = run.events
     began = around.now()
-    lastWrite = began
     lastPoint = began
   }
 
@@ -57,8 +59,9 @@ struct RunProgress {
     seen += 1
     if seen % stride == 0 || point.validationLoss != nil || seen == 1 { points.append(point) }
     if points.count > Self.maxHeld { thinHeld() }
+    // First the write, which lays numbers by for events.
+    if now >= (lastWrite ?? 0) + Self.writeNanoseconds { write(now) }
     if lastEvent == 0 || now >= lastEvent + Self.eventNanoseconds { tell(point, now) }
-    if now >= lastWrite + Self.writeNanoseconds { write(now) }
   }
 
   mutating func log(_ line: String) {
@@ -72,7 +75,7 @@ struct RunProgress {
     let now = around.now()
     if let last, !isToldLast { tell(last, now) }
     if let last, (points.last?.step ?? storedStep) != last.step { points.append(last) }
-    try writeOrThrow(now)
+    try writeOrThrow(now, isLast: true)
   }
 
   mutating func nextEvent() -> Int {
@@ -120,14 +123,17 @@ struct RunProgress {
     }
   }
 
-  private mutating func writeOrThrow(_ now: UInt64) throws(StorageError) {
+  private mutating func writeOrThrow(
+    _ now: UInt64,
+    isLast: Bool = false
+  ) throws(StorageError) {
     lastWrite = now
     let result = try store.record(
       run.id,
       RunStore.Progress(
         last: last,
         etaSeconds: remaining(now),
-        events: events,
+        events: events + (isLast ? 0 : Self.numbersAhead),
         points: points,
         lines: lines
       ),

@@ -22,6 +22,7 @@ extension RunStore {
   package struct Progress: Sendable {
     package var last: ProgressPoint?
     package var etaSeconds: Double?
+    /// Numbers of events that are used or laid by.
     package var events: Int
     package var points: [ProgressPoint] = []
     package var lines: [(at: Int64, text: String)] = []

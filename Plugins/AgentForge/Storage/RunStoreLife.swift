@@ -29,6 +29,16 @@ extension RunStore {
     }
   }
 
+  /// The event of that number was the last of an attempt that was cancelled.
+  package func told(_ id: String, event number: Int) throws(StorageError) {
+    try database.write { (connection) throws(StorageError) in
+      _ = try connection.run(
+        "UPDATE runs SET events = ?2 WHERE id = ?1",
+        [.text(id), .count(number)]
+      )
+    }
+  }
+
   /// A run could not be given a thread; it goes back to its place in the queue.
   package func requeue(_ id: String) throws(StorageError) {
     try database.write { (connection) throws(StorageError) in
@@ -126,7 +136,7 @@ extension RunStore {
     )
   }
 
-  /// A run is over without being completed; the rest of its pipeline is cancelled.
+  /// A run is over without being completed, of which one event tells; the rest of its pipeline is cancelled.
   ///
   /// - Parameters:
   ///   - id: The run.
@@ -161,7 +171,9 @@ extension RunStore {
   ) throws(StorageError) {
     try connection.run(
       """
-      UPDATE runs SET status = ?2, error = ?3, eta_seconds = NULL, finished_at = ?4 WHERE id = ?1
+      UPDATE runs SET status = ?2, error = ?3, eta_seconds = NULL, finished_at = ?4,
+        events = events + 1
+      WHERE id = ?1
       """,
       [.text(id), .text(status.rawValue), .text(sentence), .integer(now())]
     )

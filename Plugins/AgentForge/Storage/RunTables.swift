@@ -32,7 +32,7 @@ extension DatabaseSchema {
       eta_seconds REAL,
       -- Of the phase, once it was made; NULL before.
       memory_estimated INTEGER,
-      -- Events sent so far, so that the next attempt goes on counting.
+      -- Numbers of events that are used or laid by; the next attempt goes on counting from here.
       events INTEGER NOT NULL DEFAULT 0,
       -- How often it was started, and how often since it last got further.
       attempts INTEGER NOT NULL DEFAULT 0,
