@@ -70,9 +70,12 @@ public final class AgentForgePlugin: Plugin, JobMoving {
     )
     TrainRoutes(runs: runs, shards: settings.shards).all
     PipelineRoutes(runs: runs, shards: settings.shards).all
-    ModelRoutes(store: models, importLimit: settings.maxImportBytes) { owner in
-      try runs.answers.unfinished(owner)
-    }.all
+    ModelRoutes(
+      store: models,
+      importLimit: settings.maxImportBytes,
+      trainingModels: { owner in try runs.answers.unfinished(owner) },
+      deleted: { [chat] id in chat.forget(id) }
+    ).all
     chat.routes
   }
 
@@ -104,7 +107,10 @@ public final class AgentForgePlugin: Plugin, JobMoving {
         "queued": .integer(Int64(totals.counts[.queued] ?? 0)),
         "waiting": .integer(Int64(totals.counts[.waiting] ?? 0)),
         "running": .integer(Int64(queue.running)),
-        "last_error": totals.lastError.map { .string($0) } ?? .null,
+        "last_error": totals.lastFailure.map { failure in
+          // Anyone may ask for the health; the sentence is for the run's owner.
+          ["task_id": .string(failure.run), "timestamp": .time(failure.at)]
+        } ?? .null,
         "free_bytes": .integer(Int64(space.free)),
         "min_free_bytes": .integer(Int64(settings.minFreeBytes)),
       ]

@@ -9,6 +9,7 @@ package struct ModelRoutes: Sendable {
   private let store: ModelStore
   private let importLimit: Int
   private let runs: ModelListing.Runs
+  private let deleted: @Sendable (_ id: String) -> Void
 
   /// Routes over `store`.
   ///
@@ -16,14 +17,17 @@ package struct ModelRoutes: Sendable {
   ///   - store: Every owner's models.
   ///   - importLimit: Bytes of an archive that is brought in.
   ///   - trainingModels: Gives an owner's runs that are not models yet.
+  ///   - deleted: Told of each model that was deleted.
   package init(
     store: ModelStore,
     importLimit: Int,
-    trainingModels: @escaping ModelListing.Runs
+    trainingModels: @escaping ModelListing.Runs,
+    deleted: @escaping @Sendable (_ id: String) -> Void
   ) {
     self.store = store
     self.importLimit = importLimit
     runs = trainingModels
+    self.deleted = deleted
   }
 
   /// All of them.
@@ -46,13 +50,14 @@ package struct ModelRoutes: Sendable {
       summary: "Delete a model",
       parameters: [Self.id],
       answer: .object(["model_id": .string(format: "uuid"), "deleted": .boolean()])
-    ) { [store] request in
+    ) { [store, deleted] request in
       let id = request.parameter("id")
       let owner = request.caller.subject
       let isDeleted = try answering { () throws(StorageError) in
         try store.delete(id, owner: owner)
       }
       guard isDeleted else { throw Failure.noModel(id) }
+      deleted(id)
       return .data(
         ["model_id": .string(id), "deleted": true, "user_id": .string(owner)],
         message: "Model deleted successfully"

@@ -203,9 +203,9 @@ package struct RunStore: Sendable {
     }
   }
 
-  /// How many runs there are of each status, and why the last one failed.
+  /// How many runs there are of each status, and which failed last and when.
   package func totals() throws(StorageError) -> (
-    counts: [RunRecord.Status: Int], lastError: String?
+    counts: [RunRecord.Status: Int], lastFailure: (run: String, at: Int64)?
   ) {
     try database.read { (connection) throws(StorageError) in
       var counts: [RunRecord.Status: Int] = [:]
@@ -213,10 +213,10 @@ package struct RunStore: Sendable {
         (RunRecord.Status(rawValue: $0.text(0)), $0.count(1))
       }
       for case (let status?, let count) in rows { counts[status] = count }
-      let error = try connection.first(
-        "SELECT error FROM runs WHERE status = 'failed' ORDER BY finished_at DESC LIMIT 1"
-      ) { $0.text(0) }
-      return (counts, error)
+      let failure = try connection.first(
+        "SELECT id, finished_at FROM runs WHERE status = 'failed' ORDER BY finished_at DESC LIMIT 1"
+      ) { (run: $0.text(0), at: $0.integer(1)) }
+      return (counts, failure)
     }
   }
 }
