@@ -1,3 +1,5 @@
+import Glibc
+import PluginStorage
 import Synchronization
 import Testing
 
@@ -93,6 +95,51 @@ struct ChatTests {
     #expect(try scene.service.conversations.find("c", owner: "ada") == nil)
   }
 
+  @Test("other plugins get so many answers at once, and a place is free again after each")
+  func places() throws {
+    let database = try TestDatabase()
+    var settings = ChatSettings()
+    settings.answersAtOnce = 2
+    let service = ChatService(
+      models: TestSource([:]),
+      database: database.database,
+      settings: settings
+    )
+    for _ in 0..<2 {
+      let isBusy = try service.withPlace {
+        #expect(throws: RunStopped.self) { try service.withPlace { throw RunStopped() } }
+        return try service.withPlace {
+          let refusal = #expect(throws: HostRefusal.self) { try service.withPlace { 0 } }
+          return refusal == .busy
+        }
+      }
+      #expect(isBusy)
+    }
+  }
+
+  @Test("damaged or missing files are 500 with what is wrong with them")
+  func damagedFiles() throws {
+    let folder = TemporaryFolder()
+    let database = try Database(path: folder.path + "/forge.sqlite", schema: .forge)
+    let store = try ModelStore(database: database, directory: folder.path)
+    let record = try store.store(TestModel.random(), ModelStoreTests.facts())
+    let service = ChatService(models: store, database: database)
+    let file = "models/\(record.id)/model.safetensors"
+    let weights = folder.read(file)
+    for (damage, reason) in [
+      (Array(weights.dropLast()), "model.safetensors"), ([], "model.safetensors"),
+      (nil, "required"),
+    ] {
+      if let damage { folder.write(file, damage) } else { unlink(folder.path + "/" + file) }
+      let failure = #expect(throws: Failure.self) { try service.find(record.id, owner: "ada") }
+      #expect(failure?.status == 500 && failure?.message.contains(reason) == true)
+      #expect(failure?.message.contains(folder.path) == false)
+    }
+    // Once it is whole again, it answers.
+    folder.write(file, weights)
+    #expect(throws: Never.self) { try service.find(record.id, owner: "ada") }
+  }
+
   static func read(_ text: String) throws -> ChatRequest {
     var fields = Fields(try JSON.parse(text))
     let request = ChatRequest(&fields)
@@ -116,7 +163,9 @@ struct ChatTests {
     for (name, bad) in [
       ("message", #""message": "\#(message)x""#), ("message", #""message": """#),
       ("model_id", #""model_id": """#), ("conversation_id", #""conversation_id": "a/b""#),
-      ("conversation_id", #""conversation_id": """#), ("stream", #""stream": 1"#),
+      ("conversation_id", #""conversation_id": """#),
+      ("conversation_id", #""conversation_id": ".""#),
+      ("conversation_id", #""conversation_id": "..""#), ("stream", #""stream": 1"#),
       ("parameters.temperature", #""parameters": {"temperature": 2.01}"#),
       ("parameters.temperature", #""parameters": {"temperature": -0.01}"#),
       ("parameters.top_k", #""parameters": {"top_k": 1001}"#),

@@ -1,5 +1,6 @@
 package import GatewayPlugin
 package import PluginStorage
+import Synchronization
 
 /// Answers with models: for `/v1/chat`, for clients of OpenAI's form, and for other plugins.
 ///
@@ -9,6 +10,8 @@ package final class ChatService: Sendable {
   let cache: ModelCache
   let conversations: ConversationStore
   let settings: ChatSettings
+  /// Calls of `forge.generate` that are being answered.
+  private let calls = Mutex(0)
   /// Told of each answer.
   private let counted: @Sendable (Generation) -> Void
 
@@ -61,8 +64,24 @@ package final class ChatService: Sendable {
     }
     guard host.services.isAvailable else { return }
     try host.services.serve(GenerateCall.service) { [self] call in
-      try GenerateCall.answer(call.argument, subject: call.subject, self)
+      try withPlace { try GenerateCall.answer(call.argument, subject: call.subject, self) }
     }
+  }
+
+  /// Runs `body`, unless as many calls of other plugins are under way as are answered at once.
+  ///
+  /// - Parameter body: Answers one.
+  /// - Returns: What it gave.
+  /// - Throws: `HostRefusal.busy`, and what `body` throws.
+  package func withPlace<Value>(_ body: () throws -> Value) throws -> Value {
+    let isTaken = calls.withLock { count in
+      guard count < settings.answersAtOnce else { return false }
+      count += 1
+      return true
+    }
+    guard isTaken else { throw HostRefusal.busy }
+    defer { calls.withLock { $0 -= 1 } }
+    return try body()
   }
 
   /// The routes of answers and conversations.
@@ -81,21 +100,25 @@ package final class ChatService: Sendable {
   ///   - id: The model's.
   ///   - owner: Who asks.
   /// - Returns: Both.
-  /// - Throws: 404 when the owner has none of that id; what the source threw.
+  /// - Throws: 404 when the owner has none of that id, 500 with the reasons when it is damaged; what the source threw.
   package func find(
     _ id: String,
     owner: String
   ) throws -> (model: RunnableModel, record: ModelRecord) {
     // The record is asked for each time: a model that was deleted does not answer from the cache.
-    guard let record = try models.record(id, owner: owner),
-      let model = try cache.model(id, owner: owner)
-    else { throw Self.missing(id) }
-    return (model, record)
-  }
-
-  /// 404 for a model that is not there, or not the caller's.
-  static func missing(_ id: String) -> Failure {
-    .notFound("There is no model \(String(id.prefix(64))) among your models; see GET /v1/models.")
+    do {
+      guard let record = try models.record(id, owner: owner),
+        let model = try cache.model(id, owner: owner)
+      else { throw Failure.noModel(id) }
+      return (model, record)
+    } catch let fault as ModelFault {
+      throw Failure(
+        status: 500,
+        message: "The model's files are damaged: \(fault). Train it again, or import it anew."
+      )
+    } catch let error as StorageError {
+      throw Failure.answer(to: error) ?? (error as any Error)
+    }
   }
 
   /// Lets a model answer, and counts it.
@@ -130,28 +153,6 @@ package final class ChatService: Sendable {
         status: 500,
         message: "The model cannot answer: \(error). Train it again, or import it anew."
       )
-    }
-  }
-}
-
-/// Runs `body`; what storage throws becomes an answer where the client can do something about it.
-func storing<Value>(_ body: () throws(StorageError) -> Value) throws -> Value {
-  do {
-    return try body()
-  } catch {
-    switch error {
-    case .busy, .timedOut:
-      throw Failure.unavailable(
-        "The conversations' database is busy; try again shortly.",
-        retryAfter: .seconds(2)
-      )
-    case .full:
-      throw Failure(
-        status: 507,
-        code: "SERVICE_UNAVAILABLE",
-        message: "The server has no room for further turns; delete some, or tell its operator."
-      )
-    case .cannotOpen, .newerSchema, .statement, .system: throw error
     }
   }
 }

@@ -7,10 +7,12 @@ package struct ChatSettings: Sendable, Equatable {
   /// Default 512 MiB.
   package var cacheBytes = 512 << 20
 
-  /// Answers that are made at once, streams included, for each of `/v1/chat` and the route of OpenAI's form.
+  /// Answers that are made at once, streams included, for each of `/v1/chat`, the route of OpenAI's form and
+  /// `forge.generate`.
   ///
-  /// Default 8. More get 503.
-  package var answersAtOnce = 8
+  /// Default 3. More get 503. Both routes together should leave some of the gateway's threads for plugins
+  /// (`LIMIT_POOL_THREAD_COUNT`, 8) free: every other request needs one too.
+  package var answersAtOnce = 3
 
   /// Seconds an answer may take.
   ///

@@ -49,7 +49,7 @@ package struct ChatTurn: Sendable {
     if request.conversation != nil {
       // No turn takes less than two tokens, so that more can never be read.
       let most = model.model.shape.context / 2
-      turns = try storing { () throws(StorageError) in
+      turns = try answering { () throws(StorageError) in
         try service.conversations.turns(of: conversation, owner: owner, limit: most)
       }.map(\.turn)
     }
@@ -79,7 +79,7 @@ package struct ChatTurn: Sendable {
       say: say
     )
     guard made.finish != .cancelled, !isCancelled() else { return nil }
-    try storing { () throws(StorageError) in
+    try answering { () throws(StorageError) in
       try service.conversations.append(
         [Turn(.user, request.message), Turn(.assistant, made.text)],
         tokens: made.completionTokens,

@@ -90,7 +90,10 @@ extension ChatRequest {
       conversation: fields.optionalString("conversation_id", 1...64)
     )
     if let conversation, !Self.isConversationID(conversation) {
-      fields.refuse("conversation_id", "may hold letters A to Z, digits and . _ : - alone")
+      fields.refuse(
+        "conversation_id",
+        "may hold letters A to Z, digits and . _ : - alone, and is not . or .."
+      )
     }
     isStreamed = fields.bool("stream", default: false)
     options =
@@ -99,15 +102,17 @@ extension ChatRequest {
 
   /// Whether `text` can stand in a path as it is.
   private static func isConversationID(_ text: String) -> Bool {
-    text.utf8.allSatisfy { byte in
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"),
-        UInt8(ascii: ":"), UInt8(ascii: "-"):
-        true
-      default: false
+    // Paths have no segments . and .. of their own.
+    text != "." && text != ".."
+      && text.utf8.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"),
+          UInt8(ascii: ":"), UInt8(ascii: "-"):
+          true
+        default: false
+        }
       }
-    }
   }
 }
 

@@ -17,7 +17,7 @@ struct ConversationRoutes {
     ) { [conversations] request in
       let id = request.parameter("id")
       let owner = request.caller.subject
-      let isDeleted = try storing { () throws(StorageError) in
+      let isDeleted = try answering { () throws(StorageError) in
         try conversations.delete(id, owner: owner)
       }
       guard isDeleted else { throw Self.missing(id) }
@@ -49,7 +49,7 @@ struct ConversationRoutes {
           fields.integer("offset", 0...1_000_000, default: 0)
         )
       }
-      let page = try storing { () throws(StorageError) in
+      let page = try answering { () throws(StorageError) in
         try conversations.list(owner: owner, limit: limit, offset: offset)
       }
       return .data(
@@ -82,7 +82,7 @@ struct ConversationRoutes {
           fields.integer("offset", 0...1_000_000, default: 0)
         )
       }
-      let (found, turns) = try storing { () throws(StorageError) in
+      let (found, turns) = try answering { () throws(StorageError) in
         (
           try conversations.find(id, owner: owner),
           try conversations.turns(of: id, owner: owner, limit: limit, offset: offset)

@@ -27,7 +27,7 @@ struct OpenAIRoutes {
       let owner = request.caller.subject
       return try Self.answering {
         guard let record = try service.models.record(id, owner: owner) else {
-          throw ChatService.missing(id)
+          throw Failure.noModel(id)
         }
         return record.openAI
       }

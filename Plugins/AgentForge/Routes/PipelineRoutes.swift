@@ -32,7 +32,7 @@ struct PipelineRoutes {
       let stages = try Self.stages(request, runs)
       var hasEnded = false
       for stage in stages where !hasEnded {
-        let ended = try TrainAnswers.storing { () throws(StorageError) in
+        let ended = try answering { () throws(StorageError) in
           try runs.queue.cancel(stage.id, owner: stage.owner)
         }
         hasEnded = ended != nil
@@ -58,7 +58,9 @@ struct PipelineRoutes {
       let stages = try reader.pipeline(try request.json())
       try runs.add(stages)
       let id = stages[0].pipeline ?? ""
-      let stored = try runs.queue.store.pipeline(id, owner: owner)
+      let stored = try answering { () throws(StorageError) in
+        try runs.queue.store.pipeline(id, owner: owner)
+      }
       return .data(runs.answers.pipeline(id, stored), message: "Pipeline started")
     }
   }
@@ -69,7 +71,7 @@ struct PipelineRoutes {
   ) throws -> [RunRecord] {
     let id = request.parameter("pipeline_id")
     let owner = TrainAnswers.owner(request.caller)
-    let stages = try TrainAnswers.storing { () throws(StorageError) in
+    let stages = try answering { () throws(StorageError) in
       try runs.queue.store.pipeline(id, owner: owner)
     }
     guard !stages.isEmpty else {

@@ -16,12 +16,12 @@ struct TrainAnswers {
   /// - Throws: `Failure` 507 and 429, `StorageError`.
   func add(_ runs: [RunRecord]) throws {
     try checkRoom()
-    try refuse(try Self.storing { () throws(StorageError) in try queue.add(runs) })
+    try refuse(try answering { () throws(StorageError) in try queue.add(runs) })
   }
 
   /// Throws 507 when less is free than must stay free.
   func checkRoom() throws {
-    guard try Folder.space(directory).free >= minFreeBytes else { throw Self.noSpace }
+    guard try Folder.space(directory).free >= minFreeBytes else { throw Failure.noSpace }
   }
 
   /// Throws what `admission` means to a client, unless it is one.
@@ -48,7 +48,7 @@ struct TrainAnswers {
   func run(_ request: borrowing Request) throws -> RunRecord {
     let id = request.parameter("task_id")
     let owner = Self.owner(request.caller)
-    let run = try Self.storing { () throws(StorageError) in
+    let run = try answering { () throws(StorageError) in
       try queue.store.run(id, owner: owner)
     }
     guard let run else { throw Self.noRun(id) }
@@ -59,27 +59,6 @@ struct TrainAnswers {
   static func owner(_ caller: Caller) -> String? {
     caller.scopes.contains(.admin) ? nil : caller.subject
   }
-
-  /// Runs `body`; what storage throws becomes an answer where the client can do something about it.
-  static func storing<Value>(_ body: () throws(StorageError) -> Value) throws -> Value {
-    do { return try body() } catch {
-      switch error {
-      case .busy, .timedOut:
-        throw Failure.unavailable(
-          "The store of runs is busy; try again shortly.",
-          retryAfter: .seconds(2)
-        )
-      case .full: throw noSpace
-      case .cannotOpen, .newerSchema, .statement, .system: throw error
-      }
-    }
-  }
-
-  static let noSpace = Failure(
-    status: 507,
-    code: "STORAGE_FULL",
-    message: "The server has no room for what a run makes; delete models, or tell its operator."
-  )
 
   static func noRun(_ id: String) -> Failure {
     .notFound("There is no run \(id.prefix(utf8: 64)) among yours.")

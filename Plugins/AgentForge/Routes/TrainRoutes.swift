@@ -33,7 +33,9 @@ struct TrainRoutes {
       var reader = TrainRequest(owner: owner, around: runs.queue.around, shards: shards)
       let run = try reader.run(try request.json())
       try runs.add([run])
-      let position = try runs.queue.store.position(run.id)
+      let position = try answering { () throws(StorageError) in
+        try runs.queue.store.position(run.id)
+      }
       var answer: [JSON.Member] = [
         .init(name: "task_id", value: .string(run.id)),
         .init(name: "phase", value: .string(run.phase.rawValue)),
@@ -72,7 +74,7 @@ struct TrainRoutes {
       let listing = try request.validateQuery(unknown: .refused) { fields in
         Self.listing(&fields, owner: TrainAnswers.owner(caller))
       }
-      let page = try TrainAnswers.storing { () throws(StorageError) in
+      let page = try answering { () throws(StorageError) in
         try runs.queue.store.list(listing)
       }
       return .data(
@@ -117,7 +119,7 @@ struct TrainRoutes {
       answer: Self.run
     ) { [runs] request in
       let run = try runs.run(request)
-      let detail = try TrainAnswers.storing { () throws(StorageError) in
+      let detail = try answering { () throws(StorageError) in
         try runs.answers.detail(run)
       }
       return .data(detail, message: "Run retrieved successfully")
@@ -150,7 +152,7 @@ struct TrainRoutes {
         )
       }
       let run = try runs.run(request)
-      let page = try TrainAnswers.storing { () throws(StorageError) in
+      let page = try answering { () throws(StorageError) in
         try runs.queue.store.lines(run.id, limit: limit, offset: offset)
       }
       let lines = page.lines.map { line in
@@ -180,7 +182,7 @@ struct TrainRoutes {
       answer: Self.run
     ) { [runs] request in
       let run = try runs.run(request)
-      let ended = try TrainAnswers.storing { () throws(StorageError) in
+      let ended = try answering { () throws(StorageError) in
         try runs.queue.cancel(run.id, owner: run.owner)
       }
       guard ended != nil else {
@@ -200,7 +202,7 @@ struct TrainRoutes {
     ) { [runs] request in
       let run = try runs.run(request)
       try runs.checkRoom()
-      let resumption = try TrainAnswers.storing { () throws(StorageError) in
+      let resumption = try answering { () throws(StorageError) in
         try runs.queue.resume(run.id, owner: run.owner)
       }
       switch resumption {

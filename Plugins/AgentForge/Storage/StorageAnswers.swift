@@ -6,7 +6,7 @@ extension Failure {
   static func answer(to error: StorageError) -> Failure? {
     switch error {
     case .busy, .timedOut:
-      unavailable("The model store is busy; try again shortly.", retryAfter: .seconds(2))
+      unavailable("The server's store is busy; try again shortly.", retryAfter: .seconds(2))
     case .full: noSpace
     case .cannotOpen, .newerSchema, .statement, .system: nil
     }
@@ -15,13 +15,15 @@ extension Failure {
   /// 507: nothing more can be kept, everything else goes on.
   static let noSpace = Failure(
     status: 507,
-    code: "SERVICE_UNAVAILABLE",
-    message: "The server has no room for further models; delete some, or tell its operator."
+    code: "STORAGE_FULL",
+    message: "The server has no room to keep more; delete models, or tell its operator."
   )
 
   /// 404 for a model that is not there, or not the caller's.
   static func noModel(_ id: String) -> Failure {
-    notFound("There is no model \(String(id.unicodeScalars.prefix(64))) among your models.")
+    notFound(
+      "There is no model \(String(id.unicodeScalars.prefix(64))) among your models; see GET /v1/models."
+    )
   }
 }
 
