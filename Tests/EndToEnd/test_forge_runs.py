@@ -1,8 +1,10 @@
 """Training runs through the real plugin: really trained, watched, cancelled, killed, swapped and gone on with."""
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import time
 
 import pytest
@@ -120,6 +122,7 @@ def test_every_bad_field_is_named(user):
     assert answer.status == 422
     assert {fault["field"] for fault in answer.json()["details"]} == {"phase_name", "max_steps", "batch_size"}
     missing = "00000000-0000-4000-8000-000000000000"
+    assert user.post("/v1/models/train", {"phase_name": None, "parameters": None}).status == 422
     answer = user.post("/v1/models/train", {"phase_name": "cognate", "parameters": {"data": [missing], "nonsense": 1}})
     fields = {fault["field"] for fault in answer.json()["details"]}
     assert answer.status == 422 and fields == {"parameters.data[0]", "parameters.nonsense"}
@@ -199,6 +202,36 @@ def test_a_swap_during_a_run_costs_nothing(alone):
     assert run["status"] == "completed" and run["attempts"] == 2, run
     steps = [point["step"] for point in run["loss_curve"]]
     assert steps == sorted(set(steps))
+
+
+def test_a_run_cut_off_after_its_models_were_stored_makes_them_once(alone, start, utilities):
+    user = Trainer(alone, "twice")
+    run = user.ended(user.train(20, count=2))
+    alone.stop()
+    with contextlib.closing(sqlite3.connect(alone.data / "plugins/agent_forge/forge.sqlite")) as database, database:
+        # As `kill -9` leaves it between the last model and the end; the second model is not in the run's list yet.
+        database.execute("UPDATE runs SET status = 'running', finished_at = NULL, report = NULL")
+        database.execute("DELETE FROM run_models WHERE number = 1")
+    again = Trainer(start(files={
+        "10-utilities.json": {"library": str(utilities)},
+        "20-agent-forge.json": {"library": str(alone.library)}}, DATA_DIR=alone.data), "twice")
+    after = again.ended(run["task_id"])
+    assert after["status"] == "completed" and after["attempts"] == 2 and after["models"] == run["models"]
+    assert [model["model_id"] for model in after["report"]["models"]] == run["models"]
+    listed = again.get("/v1/models").data["models"]
+    assert [model["model_id"] for model in listed] == run["models"][::-1]
+
+
+def test_a_plugin_that_calls_another_needs_no_second_thread(start, utilities, agent_forge):
+    gateway = start(files={
+        "10-utilities.json": {"library": str(utilities)},
+        "20-agent-forge.json": {"library": str(agent_forge)}}, LIMIT_POOL_THREAD_COUNT=1)
+    user = Trainer(gateway, "narrow")
+    file = user.upload(FACT * 100, "fact.txt")["file_id"]
+    begun = time.monotonic()
+    task = user.train(5, data=[file])
+    assert time.monotonic() - begun < 5
+    assert user.ended(task)["status"] == "completed"
 
 
 def test_a_stopped_gateway_goes_on_after_its_restart(alone, start, utilities):
