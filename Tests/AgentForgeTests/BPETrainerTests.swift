@@ -36,7 +36,7 @@ struct BPETrainerTests {
     var words: [[Int32]] = []
     var start = 0
     while start < text.count {
-      let end = WordSplit.end(from: start, in: text.span)
+      let end = WordSplit.end(from: start, in: text.span, limit: text.count + 3)
       for part in stride(from: start, to: end, by: 64) {
         words.append(text[part..<min(part + 64, end)].map { Int32($0) })
       }
@@ -101,8 +101,15 @@ struct BPETrainerTests {
     for token in 272..<Int32(tokenizer.vocabulary) {
       let bytes = tokenizer.bytes(of: token)
       #expect(bytes.count <= 64)
-      #expect(WordSplit.end(from: 0, in: bytes.span) == bytes.count)
+      #expect(WordSplit.end(from: 0, in: bytes.span, limit: 64) == bytes.count)
     }
+  }
+
+  @Test("text without a space is learned from in the time of other text", .timeLimit(.minutes(1)))
+  func textWithoutASpaceIsLearned() {
+    var generator = Generator(seed: 2)
+    let letters = (0..<400_000).map { _ in UInt8(97 + generator.below(26)) }
+    #expect(BPETrainer.train(on: [letters], vocabulary: 276).vocabulary == 276)
   }
 
   @Test("words met first beyond the limit of distinct ones are left out")

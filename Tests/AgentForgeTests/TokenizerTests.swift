@@ -69,6 +69,28 @@ struct TokenizerTests {
     let tokenizer = try Self.small()
     let tokens = tokenizer.encode([UInt8](repeating: 108, count: 20_001))
     #expect(tokens == Array(repeating: 276, count: 10_000) + [108])
+    // One that is too long to be merged as a whole is encoded in pieces, and comes back.
+    let longest = [UInt8](repeating: 108, count: Tokenizer.longestWord)
+    #expect(tokenizer.encode(longest).count == Tokenizer.longestWord / 2)
+    let longer = [108] + longest + [108]
+    #expect(tokenizer.encode(longer).count == Tokenizer.longestWord / 2 + 1)
+    #expect(tokenizer.decode(tokenizer.encode(longer)) == longer)
+  }
+
+  @Test("a word longer than the limit is cut there, and elsewhere nothing changes")
+  func aLongWordIsCut() {
+    for text in ["aaaaaaaaaa b", "a          b", "          ", "'s's's's", "a  b  c  d", "é!!!!!! 12"] {
+      let bytes = Array(text.utf8)
+      for limit in 3...12 {
+        var start = 0
+        while start < bytes.count {
+          let whole = WordSplit.end(from: start, in: bytes.span, limit: 100)
+          let end = WordSplit.end(from: start, in: bytes.span, limit: limit)
+          #expect(end == min(whole, start + limit), "\(text) from \(start), \(limit)")
+          start = end
+        }
+      }
+    }
   }
 
   @Test("words are cut as GPT-2 cuts them")
@@ -78,7 +100,7 @@ struct TokenizerTests {
       var words: [String] = []
       var start = 0
       while start < bytes.count {
-        let end = WordSplit.end(from: start, in: bytes.span)
+        let end = WordSplit.end(from: start, in: bytes.span, limit: bytes.count + 3)
         words.append(String(decoding: bytes[start..<end], as: UTF8.self))
         start = end
       }

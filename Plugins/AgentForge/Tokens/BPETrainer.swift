@@ -10,10 +10,11 @@ package struct BPETrainer {
   /// The most bytes that are looked at; of more, blocks at even distances are.
   package static let sampleLimit = 8 << 20
 
-  /// The most bytes of distinct words; words met first when that many are known are left out.
+  /// The most bytes of distinct words; a word that is new when it has no room is left out.
   ///
-  /// Natural text repeats its words; random letters do not, and each merge would then change thousands of words.
-  package static let distinctLimit = 2 << 20
+  /// Natural text repeats its words; random letters do not, and each merge would then change thousands of words. This
+  /// much of them takes about three seconds.
+  package static let distinctLimit = 1 << 20
 
   /// The most bytes of one word that are looked at together, and so the longest token.
   package static let longestWord = 64
@@ -95,7 +96,7 @@ package struct BPETrainer {
       var start = 0
       while start < span.count {
         // A merge rewrites the whole word, so a text without spaces is cut up.
-        let end = min(WordSplit.end(from: start, in: span), start + Self.longestWord)
+        let end = WordSplit.end(from: start, in: span, limit: Self.longestWord)
         let word = block[block.startIndex + start..<block.startIndex + end]
         start = end
         guard word.count > 1 else { continue }

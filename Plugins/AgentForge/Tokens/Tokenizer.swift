@@ -27,6 +27,11 @@ package struct Tokenizer: Sendable, Equatable {
   /// The most bytes one token may stand for.
   package static let longestToken = 256
 
+  /// The most bytes of one word that are merged together; a longer word is encoded in pieces.
+  ///
+  /// Merging keeps some 20 bytes for each byte of a word, and text without a space may be large.
+  static let longestWord = 64 << 10
+
   /// The tokenizer without merges: one token a byte, and the specials.
   package static let bytes = Tokenizer()
 
@@ -103,7 +108,7 @@ package struct Tokenizer: Sendable, Equatable {
     let span = bytes.span
     var start = 0
     while start < span.count {
-      let end = WordSplit.end(from: start, in: span)
+      let end = WordSplit.end(from: start, in: span, limit: Self.longestWord)
       merging.append(span.extracting(start..<end), pairs, to: &tokens)
       start = end
     }

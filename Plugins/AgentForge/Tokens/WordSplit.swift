@@ -21,18 +21,22 @@ enum WordSplit {
   /// - Parameters:
   ///   - start: Before the end of `bytes`.
   ///   - bytes: The whole text.
-  /// - Returns: The offset after the word, more than `start`.
-  static func end(from start: Int, in bytes: Span<UInt8>) -> Int {
+  ///   - limit: The most bytes of the word that are read, at least 3; a longer word is cut there.
+  /// - Returns: The offset after the word, more than `start` and at most `limit` more.
+  static func end(from start: Int, in bytes: Span<UInt8>, limit: Int) -> Int {
     if let end = contraction(at: start, in: bytes) { return end }
+    let bound = min(bytes.count, start + limit)
     var first = start
     if bytes[start] == 0x20, start + 1 < bytes.count, kind(bytes[start + 1]) != .space {
       first += 1
     }
     let kind = kind(bytes[first])
     var end = first + 1
-    while end < bytes.count, Self.kind(bytes[end]) == kind { end += 1 }
+    while end < bound, Self.kind(bytes[end]) == kind { end += 1 }
     // The last space before a word goes with the word.
-    if kind == .space, end < bytes.count, end - start > 1 { end -= 1 }
+    if kind == .space, end < bytes.count, end - start > 1, Self.kind(bytes[end]) != .space {
+      end -= 1
+    }
     return end
   }
 
