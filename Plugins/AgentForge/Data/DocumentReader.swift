@@ -68,19 +68,24 @@ package enum DocumentReader {
     }
     var documents: [Document] = []
     var isFirst = true
-    for (number, line) in bytes.split(separator: 10, omittingEmptySubsequences: false).enumerated()
-    where !line.allSatisfy(isSpace) {
+    var (start, number) = (0, 0)
+    // A line at a time: a list of all could be many times larger than the file.
+    while start < bytes.count {
+      let line = bytes[start..<(bytes[start...].firstIndex(of: 10) ?? bytes.count)]
+      start = line.endIndex + 1
+      number += 1
+      if line.allSatisfy(isSpace) { continue }
       let record: JSON
       do { record = try JSON.parse(line.span, maxDepth: deepest) } catch {
         if isFirst { return nil }
         throw .malformed(
-          place: "line \(number + 1)",
+          place: "line \(number)",
           reason: "column \(error.column): \(error.reason)"
         )
       }
       if isFirst, !isRecord(record) { return nil }
       isFirst = false
-      try append(record, "line \(number + 1)", to: &documents)
+      try append(record, "line \(number)", to: &documents)
     }
     return documents
   }
