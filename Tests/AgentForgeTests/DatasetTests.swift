@@ -25,12 +25,12 @@ struct DatasetTests {
   @Test("from 20 documents on whole ones are held out, never in both parts")
   func wholeDocumentsAreHeldOut() throws {
     let data = try Self.dataset(Self.lettered(20))
-    let trained = Set(data.training.tokens).subtracting([256])
-    let held = Set(data.validation.tokens).subtracting([256])
+    let trained = Set(data.training).subtracting([256])
+    let held = Set(data.validation).subtracting([256])
     #expect(trained.isDisjoint(with: held))
     #expect(trained.union(held).count == 20)
     #expect(held.count == 4)
-    #expect(data.trainingTokens + data.validationTokens == 20 * 11)
+    #expect(data.trainingTokens + data.validation.count == 20 * 11)
   }
 
   @Test("of fewer documents the end is held out")
@@ -38,14 +38,14 @@ struct DatasetTests {
     let documents = Self.lettered(19)
     let data = try Self.dataset(documents)
     let all: [Int32] = documents.flatMap { $0.marked(.bytes).tokens + [256] }
-    #expect(data.training.tokens + data.validation.tokens == all)
-    #expect(data.validationTokens == all.count / 5)
+    #expect(data.training + data.validation == all)
+    #expect(data.validation.count == all.count / 5)
   }
 
   @Test("documents larger than the part to hold out leave the end to be held out")
   func largeDocumentsAreCut() throws {
     let data = try Self.dataset(Self.lettered(20, length: 100), fraction: 0.01)
-    #expect(data.validationTokens == 20)
+    #expect(data.validation.count == 20)
     #expect(data.trainingTokens == 2000)
   }
 
@@ -59,7 +59,7 @@ struct DatasetTests {
         validationFraction: 0.2,
         seed: seed,
         context: 8
-      ).validation.tokens
+      ).validation
     }
     #expect(try held(1) == held(1))
     #expect(try held(1) != held(2))
@@ -73,44 +73,8 @@ struct DatasetTests {
     }
     let data = try Self.dataset(Self.lettered(1, length: 17), fraction: 0.5)
     #expect(data.trainingTokens == 9)
-    #expect(data.validationTokens == 9)
+    #expect(data.validation.count == 9)
     #expect(throws: DataError.tooSmall(tokens: 0, needed: 18)) { try Self.dataset([]) }
-  }
-
-  @Test("each target is the next token, and the last has none")
-  func eachTargetIsTheNextToken() throws {
-    let data = try Self.dataset(Self.lettered(30))
-    for stream in [data.training, data.validation] {
-      #expect(stream.targets.dropLast() == stream.tokens.dropFirst())
-      #expect(stream.targets.last == -1)
-    }
-  }
-
-  @Test("only the assistant's words are targets when only they are asked for")
-  func onlyTheAssistantsWordsAreTargets() throws {
-    let documents = (0..<30).map { _ in
-      Document.dialogue([Turn(.user, "ab"), Turn(.assistant, "cd")])
-    }
-    let data = try Dataset(
-      documents: documents,
-      tokenizer: .bytes,
-      validationFraction: 0.1,
-      seed: 1,
-      context: 8,
-      assistantOnly: true
-    )
-    #expect(Set(data.training.targets) == [-1, 99, 100, 260, 256])
-    #expect(data.training.targets.prefix(9) == [-1, -1, -1, -1, 99, 100, 260, 256, -1])
-    #expect(throws: DataError.noTargets) {
-      try Dataset(
-        documents: [.dialogue([Turn(.user, String(repeating: "a", count: 50))])],
-        tokenizer: .bytes,
-        validationFraction: 0.5,
-        seed: 1,
-        context: 8,
-        assistantOnly: true
-      )
-    }
   }
 
   @Test("the fingerprint is of the documents, and each difference changes it")
@@ -183,8 +147,8 @@ struct BatchTests {
     let data = try DatasetTests.dataset([.plain((0..<200).map { UInt8($0) })])
     let batches = data.validationBatches(rows: 2, length: 7, limit: 100)
     let tokens = batches.flatMap(\.tokens)
-    #expect(Array(tokens.prefix(40)) == data.validation.tokens)
-    #expect(batches.reduce(0) { $0 + $1.targetCount } == data.validationTokens - 1)
+    #expect(Array(tokens.prefix(40)) == data.validation)
+    #expect(batches.reduce(0) { $0 + $1.targetCount } == data.validation.count - 1)
     #expect(batches.map(\.rows) == [2, 2, 2])
     #expect(batches == data.validationBatches(rows: 2, length: 7, limit: 100))
   }
@@ -200,9 +164,9 @@ struct BatchTests {
   func aLongWindowIsFilledUp() throws {
     let data = try DatasetTests.dataset(DatasetTests.lettered(1, length: 17), fraction: 0.5)
     let batch = try #require(data.validationBatches(rows: 4, length: 12, limit: 1).first)
-    #expect(batch.tokens == data.validation.tokens + [256, 256, 256])
+    #expect(batch.tokens == data.validation + [256, 256, 256])
     #expect(batch.targetCount == 8)
     var source = RandomWindows(data, seed: 1)
-    #expect(source.next(rows: 1, length: 12).tokens == data.training.tokens + [256, 256, 256])
+    #expect(source.next(rows: 1, length: 12).tokens == data.training + [256, 256, 256])
   }
 }

@@ -26,23 +26,25 @@ package struct Batch: Sendable, Equatable {
     self.targets = targets
   }
 
-  /// Windows of `stream`, one a row; what lies beyond its end is `endOfText` without a target.
+  /// Windows of `stream`, one a row; each target is the token after, and what lies beyond the end is `endOfText` without
+  /// a target.
   ///
   /// - Parameters:
-  ///   - stream: The tokens.
-  ///   - starts: Where each row begins; at least one.
+  ///   - stream: The tokens, at least one.
+  ///   - starts: Where each row begins, within the stream; at least one.
   ///   - length: Tokens a row.
-  init(windowsOf stream: TokenStream, at starts: [Int], length: Int) {
+  init(windowsOf stream: [Int32], at starts: [Int], length: Int) {
     var tokens: [Int32] = []
     var targets: [Int32] = []
     tokens.reserveCapacity(starts.count * length)
     targets.reserveCapacity(starts.count * length)
     for start in starts {
-      let range = min(start, stream.count)..<min(start + length, stream.count)
-      tokens += stream.tokens[range]
-      targets += stream.targets[range]
-      tokens += repeatElement(Special.endOfText.id, count: length - range.count)
-      targets += repeatElement(-1, count: length - range.count)
+      let window = stream[start..<min(start + length, stream.count)]
+      let next = stream[(start + 1)..<min(start + 1 + length, stream.count)]
+      tokens += window
+      targets += next
+      tokens += repeatElement(Special.endOfText.id, count: length - window.count)
+      targets += repeatElement(-1, count: length - next.count)
     }
     self.init(rows: starts.count, length: length, tokens: tokens, targets: targets)
   }

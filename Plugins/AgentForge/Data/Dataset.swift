@@ -1,55 +1,21 @@
 import PluginStorage
 
-/// Tokens in a row, and what follows each of them.
-package struct TokenStream: Sendable, Equatable {
-  package private(set) var tokens: [Int32] = []
-
-  /// For each token the one after it, or −1 where that one is not to be learned; the last is −1.
-  package private(set) var targets: [Int32] = []
-
-  package init() {}
-
-  package var count: Int { tokens.count }
-
-  /// Whether anything in it is to be learned.
-  package var hasTarget: Bool { targets.contains { $0 >= 0 } }
-
-  /// Adds a token, and whether it is to be learned from the one before it.
-  mutating func append(_ token: Int32, isTarget: Bool) {
-    if isTarget, !targets.isEmpty { targets[targets.count - 1] = token }
-    tokens.append(token)
-    targets.append(-1)
-  }
-
-  /// The part `range` by itself: nothing follows its last token.
-  func part(_ range: Range<Int>) -> TokenStream {
-    var part = TokenStream()
-    part.tokens = Array(tokens[range])
-    part.targets = Array(targets[range])
-    if !range.isEmpty { part.targets[range.count - 1] = -1 }
-    return part
-  }
-}
-
 /// Documents as tokens, some to train on and some held out to measure with.
 package struct Dataset: Sendable {
   /// From how many documents on whole ones are held out.
   package static let documentsToHoldOutWhole = 20
 
-  /// What is trained on.
-  package let training: TokenStream
+  /// The tokens that are trained on, at least two.
+  package let training: [Int32]
 
-  /// What is held out; shares no token with `training`.
-  package let validation: TokenStream
+  /// The tokens that are held out, at least two; none of them stands in `training` too.
+  package let validation: [Int32]
 
   /// SHA-256 over the documents in their order, 64 hexadecimal digits; the same documents have the same one.
   package let fingerprint: String
 
   /// How many tokens are trained on.
   package var trainingTokens: Int { training.count }
-
-  /// How many tokens are held out.
-  package var validationTokens: Int { validation.count }
 
   /// Encodes and splits `documents`; each is followed by `endOfText`.
   ///
@@ -62,38 +28,33 @@ package struct Dataset: Sendable {
   ///   - validationFraction: 0.001...0.5 of the tokens.
   ///   - seed: Picks what is held out.
   ///   - context: How many tokens the model sees at once.
-  ///   - assistantOnly: Whether of dialogues only what the assistant says is to be learned.
-  /// - Throws: `DataError.tooSmall` for fewer than two contexts of tokens, `.noTargets`.
+  /// - Throws: `DataError.tooSmall` for fewer than two contexts of tokens.
   package init(
     documents: [Document],
     tokenizer: Tokenizer,
     validationFraction: Double,
     seed: UInt64,
-    context: Int,
-    assistantOnly: Bool = false
+    context: Int
   ) throws(DataError) {
     precondition((0.001...0.5).contains(validationFraction), "fraction \(validationFraction)")
     precondition(context > 0, "context \(context)")
-    let encoded = documents.map { document in
-      var marked = document.marked(tokenizer)
-      marked.append(.endOfText, isTarget: true)
-      return marked
-    }
-    let total = encoded.reduce(0) { $0 + $1.tokens.count }
+    let encoded = documents.map { $0.marked(tokenizer).tokens + [Special.endOfText.id] }
+    let total = encoded.reduce(0) { $0 + $1.count }
     let needed = 2 * (context + 1)
     guard total >= needed else { throw .tooSmall(tokens: total, needed: needed) }
     // At least two tokens, or there is nothing to predict.
     let budget = max(2, Int(Double(total) * validationFraction))
-    let held = Self.heldOut(encoded.map(\.tokens.count), budget, seed)
-    if held.isEmpty {
-      let all = Self.stream(encoded, assistantOnly) { _ in true }
-      training = all.part(0..<total - budget)
-      validation = all.part(total - budget..<total)
-    } else {
-      training = Self.stream(encoded, assistantOnly) { !held.contains($0) }
-      validation = Self.stream(encoded, assistantOnly) { held.contains($0) }
+    let held = Self.heldOut(encoded.map(\.count), budget, seed)
+    var training: [Int32] = []
+    var validation: [Int32] = []
+    training.reserveCapacity(total)
+    for (index, tokens) in encoded.enumerated() {
+      let rest = held.isEmpty ? max(total - budget - training.count, 0) : tokens.count
+      let trained = held.contains(index) ? 0 : min(rest, tokens.count)
+      training += tokens.prefix(trained)
+      validation += tokens.dropFirst(trained)
     }
-    guard training.hasTarget, validation.hasTarget else { throw .noTargets }
+    (self.training, self.validation) = (training, validation)
     fingerprint = Self.fingerprint(of: documents)
   }
 
@@ -110,20 +71,6 @@ package struct Dataset: Sendable {
       left -= sizes[index]
     }
     return held
-  }
-
-  private static func stream(
-    _ encoded: [MarkedTokens],
-    _ assistantOnly: Bool,
-    _ isWanted: (Int) -> Bool
-  ) -> TokenStream {
-    var stream = TokenStream()
-    for (index, marked) in encoded.enumerated() where isWanted(index) {
-      for (token, target) in zip(marked.tokens, marked.isTarget) {
-        stream.append(token, isTarget: target || !assistantOnly)
-      }
-    }
-    return stream
   }
 
   /// SHA-256 over `documents`, each part with its length before it so that no two lists read the same.

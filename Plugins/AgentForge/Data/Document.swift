@@ -35,8 +35,6 @@ package enum DataError: Error, Equatable, CustomStringConvertible {
   case tooMany(documents: Int, limit: Int)
   /// There is too little text.
   case tooSmall(tokens: Int, needed: Int)
-  /// Nothing of it is to be learned.
-  case noTargets
   /// A state to go on from is not one of this data.
   case badState(String)
 
@@ -49,8 +47,6 @@ package enum DataError: Error, Equatable, CustomStringConvertible {
       "there are \(documents) documents and may be \(limit): send fewer, longer ones"
     case .tooSmall(let tokens, let needed):
       "the data has \(tokens) tokens and at least \(needed) are needed: add text or shorten the context"
-    case .noTargets:
-      "nothing in the data is said by the assistant, and only that was to be learned"
     case .badState(let reason): "the state of the data cannot be taken up: \(reason)"
     }
   }

@@ -109,9 +109,7 @@ package struct LessonRows: BatchSource {
     while true {
       let next = lessons[generator.below(lessons.count)]
       guard row.tokens.count + next.tokens.count <= length else { return row }
-      for (token, target) in zip(next.tokens, next.isTarget) {
-        row.append([token], isTarget: target)
-      }
+      row.append(next)
     }
   }
 

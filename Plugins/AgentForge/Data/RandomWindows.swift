@@ -5,34 +5,17 @@ package struct RandomWindows: BatchSource {
   private let dataset: Dataset
   private var generator: Generator
 
-  /// How often a window without a target is drawn again.
-  private static let attempts = 16
-
   /// Windows of `dataset.training`; the same seed draws the same.
   package init(_ dataset: Dataset, seed: UInt64) {
     self.dataset = dataset
     generator = Generator(seed: seed, stream: 0x57494E)
   }
 
-  /// The next batch.
-  ///
-  /// Windows in which nothing is to be learned, which only `assistantOnly` data has, are drawn again up to 16 times.
   package mutating func next(rows: Int, length: Int) -> Batch {
-    let starts = (0..<rows).map { _ in start(length) }
-    return Batch(windowsOf: dataset.training, at: starts, length: length)
-  }
-
-  private mutating func start(_ length: Int) -> Int {
-    let stream = dataset.training
     // The last token of the last window still has one after it.
-    let places = max(1, stream.count - length)
-    var start = generator.below(places)
-    for _ in 1..<Self.attempts {
-      let window = stream.targets[start..<min(start + length, stream.count)]
-      if window.contains(where: { $0 >= 0 }) { break }
-      start = generator.below(places)
-    }
-    return start
+    let places = max(1, dataset.training.count - length)
+    let starts = (0..<rows).map { _ in generator.below(places) }
+    return Batch(windowsOf: dataset.training, at: starts, length: length)
   }
 
   package var state: JSON {

@@ -60,15 +60,13 @@ package struct TrainingData: Sendable {
   ///   - fraction: Of the caller's text to hold out; a generated corpus has its own part.
   ///   - seed: Picks what is held out.
   ///   - settings: Rows and length of the batches.
-  ///   - assistantOnly: Whether only the assistant's words are learnt in dialogues.
   /// - Returns: What to draw from, and at most 16 batches to measure on.
   /// - Throws: `DataError` when there is too little.
   package func tokens(
     _ tokenizer: Tokenizer,
     fraction: Double,
     seed: UInt64,
-    _ settings: TrainSettings,
-    assistantOnly: Bool = false
+    _ settings: TrainSettings
   ) throws -> (dataset: Dataset, validation: [Batch]) {
     func dataset(_ documents: [Document], _ fraction: Double) throws -> Dataset {
       try Dataset(
@@ -76,8 +74,7 @@ package struct TrainingData: Sendable {
         tokenizer: tokenizer,
         validationFraction: fraction,
         seed: seed,
-        context: settings.length,
-        assistantOnly: assistantOnly
+        context: settings.length
       )
     }
     let rows = max(settings.batchSize, settings.shards)

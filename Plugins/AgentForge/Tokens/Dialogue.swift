@@ -42,6 +42,17 @@ package struct MarkedTokens: Sendable, Equatable {
     isTarget.append(target)
   }
 
+  /// Adds all of `other`.
+  package mutating func append(_ other: MarkedTokens) {
+    tokens += other.tokens
+    isTarget += other.isTarget
+  }
+
+  /// For each token the one after it, or −1 where that one is not to be learned; the last is −1.
+  package var targets: [Int32] {
+    zip(tokens, isTarget).dropFirst().map { $1 ? $0 : -1 } + (tokens.isEmpty ? [] : [-1])
+  }
+
   /// Adds tokens that are all targets, or none of them.
   package mutating func append(_ added: [Int32], isTarget target: Bool) {
     tokens += added

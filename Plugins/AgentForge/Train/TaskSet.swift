@@ -62,9 +62,7 @@ extension Batch {
       precondition(sequence.tokens.count <= length, "\(sequence.tokens.count) of \(length) tokens")
       let padding = length - sequence.tokens.count
       tokens += sequence.tokens + Array(repeating: Special.endOfText.id, count: padding)
-      // The target of a position is the token after it.
-      targets += zip(sequence.tokens, sequence.isTarget).dropFirst().map { $1 ? $0 : -1 }
-      targets += Array(repeating: -1, count: length - max(sequence.tokens.count - 1, 0))
+      targets += sequence.targets + Array(repeating: -1, count: padding)
     }
     self.init(rows: sequences.count, length: length, tokens: tokens, targets: targets)
   }

@@ -51,21 +51,19 @@ package struct MixedBatch: Sendable, Equatable {
     var rows: [(tokens: [Int32], targets: [Int32])] = []
     var left: MarkedTokens?
     while rows.count < count {
-      var stream = TokenStream()
+      var row = MarkedTokens()
       while let dialogue = try left ?? next() {
         left = dialogue
-        guard stream.count + dialogue.tokens.count <= length else { break }
-        for (token, isTarget) in zip(dialogue.tokens, dialogue.isTarget) {
-          stream.append(token, isTarget: isTarget)
-        }
+        guard row.tokens.count + dialogue.tokens.count <= length else { break }
+        row.append(dialogue)
         left = nil
       }
-      guard stream.count > 0 else { break }
-      let missing = length - stream.count
+      guard !row.tokens.isEmpty else { break }
+      let missing = length - row.tokens.count
       rows.append(
         (
-          stream.tokens + repeatElement(Special.endOfText.id, count: missing),
-          stream.targets + repeatElement(-1, count: missing)
+          row.tokens + repeatElement(Special.endOfText.id, count: missing),
+          row.targets + repeatElement(-1, count: missing)
         )
       )
     }
