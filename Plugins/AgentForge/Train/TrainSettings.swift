@@ -7,8 +7,9 @@ package struct TrainSettings: Sendable, Equatable {
   package var steps: Int
   /// Sequences in one step.
   package var batchSize: Int
-  /// Parts a step's sequences are taken in, one after another, to hold fewer states at once; divides nothing unevenly:
-  /// the last part may be smaller.
+  /// Parts that a step's sequences are taken in, one after another, to hold fewer states at once.
+  ///
+  /// A part has at least one sequence for each shard, so that there may be fewer parts; the last one may be smaller.
   package var accumulation = 1
   /// Tokens of one sequence.
   package var length: Int

@@ -97,12 +97,24 @@ package final class Trainer {
   /// What the forward pass reads.
   package var forwardParameters: Parameters { effective ?? parameters }
 
+  /// Goes on from other parameters, as those of an earlier step; moments and step stay.
+  ///
+  /// - Parameter values: As many as the model has; copied.
+  package func take(_ values: Floats) {
+    parameters.values.copy(from: values)
+    refreshEffective()
+  }
+
   private func refreshEffective() {
     guard let effective, let makeEffective else { return }
     let parts = settings.shards
     let latent = parameters
-    // No thread throws here, and running one after another is the same.
-    try? parallel(parts) { part in makeEffective(latent, effective, part, parts) }
+    do {
+      try parallel(parts) { part in makeEffective(latent, effective, part, parts) }
+    } catch {
+      // No part throws, so the threads were refused; one after another is the same.
+      for part in 0..<parts { makeEffective(latent, effective, part, parts) }
+    }
   }
 
   /// Learns from one batch.
@@ -113,12 +125,13 @@ package final class Trainer {
   package func step(_ batch: Batch) throws -> StepResult {
     for gradient in gradients { gradient.clear() }
     let share = 1 / Float(max(batch.targetCount, 1))
+    let ponder = Float(settings.ponderCost) / Float(batch.tokens.count)
     var loss = 0.0
     var halting = 0.0
     let room = (spaces.first?.rows ?? 1) * settings.shards
     for start in stride(from: 0, to: batch.rows, by: room) {
       let part = batch.rows(start..<min(start + room, batch.rows))
-      let measured = try learn(part, share)
+      let measured = try learn(part, share, ponder)
       loss += measured.loss
       halting += measured.haltingLayers * Double(part.rows) / Double(batch.rows)
     }
@@ -132,14 +145,16 @@ package final class Trainer {
   }
 
   /// Forward and backward of one part of a batch, over the shards.
-  private func learn(_ batch: Batch, _ share: Float) throws -> (loss: Double, haltingLayers: Double)
-  {
+  private func learn(
+    _ batch: Batch,
+    _ share: Float,
+    _ ponder: Float
+  ) throws -> (loss: Double, haltingLayers: Double) {
     let shards = settings.shards
     let perShard = (batch.rows + shards - 1) / shards
     let measured = Slots<(Double, Double)>(shards, (0, 0))
     let read = forwardParameters
     let (transformer, spaces, gradients) = (transformer, spaces, gradients)
-    let ponder = Float(settings.ponderCost) * share
     try parallel(shards) { shard in
       let first = min(shard * perShard, batch.rows)
       let rows = min(perShard, batch.rows - first)
@@ -188,8 +203,7 @@ package final class Trainer {
       }
       if let average, let grokfast {
         let slow = unsafe average.start + range.lowerBound
-        unsafe forge_scale(range.count, Float(grokfast.alpha), slow)
-        unsafe forge_axpy(range.count, Float(1 - grokfast.alpha), total, slow)
+        unsafe forge_ema(range.count, Float(grokfast.alpha), total, slow)
         unsafe forge_axpy(range.count, Float(grokfast.lambda), slow, total)
       }
       sums[index] = unsafe forge_sum_squares(range.count, total)

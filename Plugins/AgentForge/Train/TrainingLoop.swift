@@ -100,7 +100,7 @@ package struct TrainingLoop {
       context.log(
         "Took back the parameters of step \(best.step), whose held-out loss was the lowest."
       )
-      trainer.parameters.values.copy(from: bestParameters)
+      trainer.take(bestParameters)
     }
   }
 
