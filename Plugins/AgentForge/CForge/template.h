@@ -12,7 +12,6 @@ const forge_kernels TABLE = {
     .dot = dot,
     .axpy = axpy,
     .scale = scale,
-    .sum = sum,
     .sum_squares = sum_squares,
     .all_finite = all_finite,
     .ema = ema,

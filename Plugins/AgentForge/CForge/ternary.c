@@ -164,7 +164,7 @@ void forge_ternary_gemv(size_t n, size_t k, const uint8_t *layout, float scale, 
                         float *y) {
   enum { ROWS = 256 };
   int32_t dots[ROWS];
-  int level = forge_level();
+  int level = forge_best_level();
   size_t row_bytes = forge_ternary_padded(k) / 4;
   float factor = scale * step;
   for (size_t start = 0; start < n; start += ROWS) {

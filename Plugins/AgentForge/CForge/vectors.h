@@ -46,14 +46,6 @@ static void scale(size_t n, float scale, float *x) {
   for (size_t i = 0; i < n; i++) x[i] *= scale;
 }
 
-static double sum(size_t n, const float *x) {
-#pragma clang fp reassociate(on)
-  double sum = 0;
-  LOOP(2)
-  for (size_t i = 0; i < n; i++) sum += (double)x[i];
-  return sum;
-}
-
 static double sum_squares(size_t n, const float *x) {
 #pragma clang fp reassociate(on)
   double sum = 0;

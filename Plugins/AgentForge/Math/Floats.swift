@@ -84,12 +84,6 @@ package final class MemoryAccount: Sendable {
   /// Takes over `values`, of which there are `count`.
   package func set(_ values: [Float]) {
     precondition(values.count == count, "\(values.count) values do not fit \(count)")
-    for (index, value) in values.enumerated() { unsafe start[index] = value }
-  }
-
-  /// Whether every value is a number and finite.
-  package var isFinite: Bool {
-    for index in 0..<count where !(unsafe start[index].isFinite) { return false }
-    return true
+    unsafe start.update(from: values, count: count)
   }
 }

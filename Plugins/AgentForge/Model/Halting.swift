@@ -12,12 +12,12 @@ package final class HaltingStates: Sendable {
 
   /// `[M, width]`: the gradient of the mixed state.
   let mixedGradient: Floats
-  /// `[layers, M]`: each layer's weight in the mixed state, and the probability that its unit gave.
-  private let weights, probabilities: Floats
-  /// `[layers, M]`.
-  private let probabilityGradients: Floats
+  /// `[layers, M]`: each layer's weight in the mixed state.
+  let weights: Floats
+  /// `[layers, M]`: the probability that each layer's unit gave, and its gradient.
+  private let probabilities, probabilityGradients: Floats
   /// `[M]`: the layer that got the remainder, from 0.
-  private let last: Floats
+  let last: Floats
   private let layers, width, room: Int
 
   /// Floats that one token takes.
@@ -37,13 +37,6 @@ package final class HaltingStates: Sendable {
   /// The mean number of layers after which the first `count` tokens halted, from 1.
   package func meanLayers(_ count: Int) -> Double {
     (0..<count).reduce(0) { $0 + Double(last[$1]) + 1 } / Double(max(count, 1))
-  }
-
-  /// Graves' ponder time N + R, summed over the first `count` tokens.
-  package func totalTime(_ count: Int) -> Double {
-    (0..<count).reduce(0) { sum, position in
-      sum + Double(last[position]) + 1 + Double(weights[Int(last[position]) * room + position])
-    }
   }
 
   /// Sets `mixed[count, width]` from the layers' states.

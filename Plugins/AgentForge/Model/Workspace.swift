@@ -2,10 +2,9 @@ import CForge
 
 /// What one shard of a batch needs to go forward and backward: the states kept on the way, and scratch.
 ///
-/// Belongs to one thread at a time. Sizes below: `M` is rows times length, a row being one sequence.
-@safe package final class Workspace: @unchecked Sendable {
-  // `@unchecked Sendable`: a workspace is handed from thread to thread between steps, never used by two at once.
-
+/// Belongs to one thread at a time: it is handed on between steps, never used by two at once. Sizes below: `M` is rows
+/// times length, a row being one sequence.
+package final class Workspace: Sendable {
   /// What one block keeps for its backward pass.
   struct BlockStates {
     /// `[M, width]`: the normed input of attention, its output before the projection, the state between attention and

@@ -12,17 +12,8 @@
 // The instruction sets there are kernels for, from the one every processor has.
 enum { FORGE_BASELINE = 0, FORGE_AVX2 = 1, FORGE_AVX512 = 2 };
 
-// The best set that this processor has; asked for once, at the first call of any function.
+// The best set that this processor has, which is the one in use; asked for once, at the first call of any function.
 int forge_best_level(void);
-
-// The set in use.
-int forge_level(void);
-
-// Uses another set, for tests; a level above forge_best_level() is refused with -1. Not while others compute.
-int forge_use_level(int level);
-
-// The name of a level: "baseline", "avx2", "avx512".
-const char *forge_level_name(int level);
 
 // Floats of scratch that forge_gemm needs, for any size and level: 1.2 MB.
 size_t forge_gemm_scratch(void);
@@ -47,9 +38,6 @@ void forge_scale(size_t n, float scale, float *x);
 
 // The sum of x[i]^2, summed in double precision.
 double forge_sum_squares(size_t n, const float *x);
-
-// The sum of x[i], summed in double precision.
-double forge_sum(size_t n, const float *x);
 
 // 1 when no element is NaN or infinite, else 0.
 int forge_all_finite(size_t n, const float *x);

@@ -48,7 +48,7 @@ float forge_ternary_activations(size_t k, const float *x, int8_t *q);
 // most 65,536.
 void forge_ternary_dots(int level, size_t n, size_t k, const uint8_t *layout, const int8_t *q, int32_t *dots);
 
-// y[i] = scale * step * dots[i], by the kernel of forge_level().
+// y[i] = scale * step * dots[i], by the kernel of forge_best_level().
 void forge_ternary_gemv(size_t n, size_t k, const uint8_t *layout, float scale, const int8_t *q, float step, float *y);
 
 #pragma clang assume_nonnull end

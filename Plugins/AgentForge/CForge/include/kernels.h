@@ -14,7 +14,6 @@ typedef struct {
   float (*dot)(size_t n, const float *a, const float *b);
   void (*axpy)(size_t n, float scale, const float *x, float *y);
   void (*scale)(size_t n, float scale, float *x);
-  double (*sum)(size_t n, const float *x);
   double (*sum_squares)(size_t n, const float *x);
   int (*all_finite)(size_t n, const float *x);
   void (*ema)(size_t n, float decay, const float *x, float *average);
