@@ -96,7 +96,7 @@ package struct ForgeTraining: Phase {
   private struct Work {
     let id: String
     let model: LanguageModel
-    let settings: TrainSettings
+    var settings: TrainSettings
     let data: TrainingData
     let dataset: Dataset
     let validation: [Batch]
@@ -173,9 +173,11 @@ package struct ForgeTraining: Phase {
 
   /// Measures a step of a copy that is thrown away.
   package func plan(_ context: any PhaseContext) throws -> PhasePlan {
-    let work = try work(context)
+    var work = try work(context)
     var seconds = 0.0
     if work.bytes <= context.memoryLimit {
+      // Nothing is trained here, so nothing may diverge.
+      work.settings.rate = 0
       var loop = loop(work, context)
       seconds = try Probe.seconds { _ = try loop.step { _ in } }
     }

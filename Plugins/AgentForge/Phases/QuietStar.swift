@@ -56,7 +56,7 @@ package struct QuietStar: Phase {
     let id: String
     let model: LanguageModel
     let shape: ThoughtShape
-    let settings: ThoughtTrainer.Settings
+    var settings: ThoughtTrainer.Settings
     let data: TrainingData
     let dataset: Dataset
     let validation: [Batch]
@@ -130,9 +130,12 @@ package struct QuietStar: Phase {
 
   /// Measures a step of a copy that is thrown away.
   package func plan(_ context: any PhaseContext) throws -> PhasePlan {
-    let work = try work(context)
+    var work = try work(context)
     var seconds = 0.0
     if work.bytes <= context.memoryLimit {
+      // Nothing is trained here, so nothing may diverge.
+      work.settings.training.rate = 0
+      work.settings.headRate = 0
       let trainer = trainer(work, context)
       var source = RandomWindows(work.dataset, seed: order.seed)
       let batch = source.next(rows: order.batchSize, length: work.shape.baseLength)

@@ -4,7 +4,8 @@ import PluginStorage
 package enum Probe {
   /// Seconds of one step.
   ///
-  /// Trains a throw-away model of the same shape on made-up tokens.
+  /// Trains a throw-away model of the same shape on made-up tokens, at the rate 0: a rate that lets training diverge
+  /// must not do so here, where nothing is trained.
   ///
   /// - Parameters:
   ///   - shape: The model's.
@@ -20,6 +21,8 @@ package enum Probe {
     var generator = Generator(seed: 1)
     let parameters = Parameters(shape)
     parameters.initialize(&generator)
+    var settings = settings
+    settings.rate = 0
     let trainer = Trainer(parameters, settings, parallel, nil)
     let count = settings.batchSize * settings.length
     let tokens = (0..<(count + 1)).map { _ in Int32(generator.below(shape.vocabulary)) }
