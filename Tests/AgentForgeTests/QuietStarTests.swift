@@ -300,16 +300,32 @@ struct QuietStarTests {
     #expect(error?.description.contains("thought_length") == true)
   }
 
-  @Test("models that are not dense, none and two are refused")
+  @Test("compressed models and none are refused")
   func otherModelsAreRefused() throws {
     let none = FakeContext(texts: [text])
     #expect(throws: RunFailure.self) { try phase(QuietStar.self, steps: 1, small).run(none) }
-    let ternary = context()
-    ternary.given[0].model.form = .ternary
+    let packed = context()
+    packed.given[0].model.form = .compressed
     let error = #expect(throws: RunFailure.self) {
-      try phase(QuietStar.self, steps: 1, small).run(ternary)
+      try phase(QuietStar.self, steps: 1, small).run(packed)
     }
-    #expect(error?.description.contains("ternary") == true)
+    #expect(error?.description.contains("compressed") == true)
+  }
+
+  @Test("a ternary model is gone on with as a dense one, and the log says so")
+  func aTernaryModelIsUnpacked() throws {
+    let context = context()
+    var shape = context.given[0].model.shape
+    shape.quantizesActivations = true
+    let parameters = Parameters(shape)
+    TernaryWeights.round(context.given[0].model.parameters, parameters)
+    context.given[0].model.parameters = parameters
+    context.given[0].model.form = .ternary
+    context.given[0].model.payload = TernaryWeights.pack(parameters).payload
+    _ = try phase(QuietStar.self, steps: 1, small).run(context)
+    let made = try #require(context.stored.first?.model)
+    #expect(made.form == .dense && made.payload.isEmpty && !made.shape.quantizesActivations)
+    #expect(context.lines.contains { $0.contains("ternary") && $0.contains("float32") })
   }
 
   @Test("every bad field is named")

@@ -97,13 +97,13 @@ struct ToolPersonaBakingTests {
     #expect(context.given[0].model.parameters.values.array == before)
   }
 
-  @Test("a model that is not dense is refused, and none or two")
+  @Test("a compressed model is refused, and none or two")
   func wrongModelsAreRefused() throws {
-    var ternary = randomModel(seed: 1)
-    ternary.form = .ternary
+    var compressed = randomModel(seed: 1)
+    compressed.form = .compressed
     let phase = try phase(ToolPersonaBaking.self, steps: 1, parameters)
     let wrong: [[(id: String, model: LanguageModel)]] = [
-      [], [("a", ternary)], [("a", randomModel(seed: 1)), ("b", randomModel(seed: 2))],
+      [], [("a", compressed)], [("a", randomModel(seed: 1)), ("b", randomModel(seed: 2))],
     ]
     for models in wrong {
       let context = FakeContext(texts: [text], models: models)

@@ -18,6 +18,18 @@ package final class Parameters: Sendable {
     values = Floats(layout.count, account)
   }
 
+  /// The numbers of another shape of the same layout.
+  ///
+  /// - Parameters:
+  ///   - shape: The model's.
+  ///   - values: As many as its layout has; not copied.
+  package init(_ shape: ModelShape, sharing values: Floats) {
+    self.shape = shape
+    layout = ParameterLayout(shape)
+    precondition(values.count == layout.count, "\(values.count) numbers for \(layout.count)")
+    self.values = values
+  }
+
   /// A copy.
   package convenience init(copying other: Parameters, _ account: MemoryAccount? = nil) {
     self.init(other.shape, account)

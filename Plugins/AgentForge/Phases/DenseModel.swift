@@ -1,9 +1,11 @@
 extension PhaseContext {
-  /// The one model that a phase trains further.
+  /// The one model that a phase trains further, as float32 numbers.
+  ///
+  /// A ternary model is unpacked, which the log says: what is made of it is dense.
   ///
   /// - Parameter phase: Its name, for the sentence of a refusal.
   /// - Returns: The model and its id.
-  /// - Throws: `RunFailure` when there is none, more than one, or one that is packed.
+  /// - Throws: `RunFailure` when there is none, more than one, or one that is compressed.
   func denseModel(for phase: PhaseName) throws -> (id: String, model: LanguageModel) {
     let models = try models()
     guard let (id, model) = models.first, models.count == 1 else {
@@ -11,12 +13,29 @@ extension PhaseContext {
         "\(phase.rawValue) takes one model and was given \(models.count): name one in models."
       )
     }
-    guard model.form == .dense else {
+    switch model.form {
+    case .dense: return (id, model)
+    case .ternary:
+      log("\(id) is ternary: its weights are gone on with as float32, the model made is dense.")
+      return (id, model.unpacked)
+    case .compressed:
       throw RunFailure(
         "\(phase.rawValue) trains dense models and \(id) is \(model.form.rawValue): "
           + "name the model it came from."
       )
     }
-    return (id, model)
+  }
+}
+
+extension LanguageModel {
+  /// A ternary model with the same weights as a dense one, whose linear layers do not round what they read.
+  fileprivate var unpacked: LanguageModel {
+    var shape = shape
+    shape.quantizesActivations = false
+    var model = self
+    model.parameters = Parameters(shape, sharing: parameters.values)
+    model.form = .dense
+    model.payload = []
+    return model
   }
 }

@@ -107,20 +107,6 @@ package struct ToolPersonaBaking: Phase {
     )
   }
 
-  private func model(_ context: any PhaseContext) throws -> (id: String, model: LanguageModel) {
-    let models = try context.models()
-    guard let first = models.first, models.count == 1 else {
-      throw RunFailure("tool_persona_baking needs one model in `models`, not \(models.count).")
-    }
-    guard first.model.form == .dense else {
-      throw RunFailure(
-        "\(first.id) is \(first.model.form.rawValue): name a dense model, one that bitnet or "
-          + "final_compression did not make."
-      )
-    }
-    return first
-  }
-
   private func settings(_ context: any PhaseContext, _ material: Material) -> TrainSettings {
     var settings = settings
     settings.length = material.length
@@ -136,7 +122,7 @@ package struct ToolPersonaBaking: Phase {
 
   /// Measures a step.
   package func plan(_ context: any PhaseContext) throws -> PhasePlan {
-    let (_, model) = try model(context)
+    let (_, model) = try context.denseModel(for: Self.name)
     let material = try material(model)
     let settings = settings(context, material)
     let shape = shape(model, material)
@@ -162,7 +148,7 @@ package struct ToolPersonaBaking: Phase {
 
   /// Measures, trains, measures again, stores.
   package func run(_ context: any PhaseContext) throws -> JSON {
-    let (id, parent) = try model(context)
+    let (id, parent) = try context.denseModel(for: Self.name)
     let material = try material(parent)
     let settings = settings(context, material)
     let parameters = Parameters(shape(parent, material), context.account)
