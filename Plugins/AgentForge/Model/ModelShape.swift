@@ -66,7 +66,10 @@ package struct ModelShape: Sendable, Equatable {
 }
 
 extension ModelShape {
-  /// The `config.json` of this shape.
+  /// The `model_type` of a model that is more than a Llama, so that other programs refuse it and compute nothing wrong.
+  package static let ownKind = "forge"
+
+  /// The `config.json` of this shape as a Llama.
   package var json: JSON {
     [
       "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu",
@@ -102,8 +105,7 @@ extension ModelShape {
     context = min(context, 4096)
     ropeBase = Self.ropeBase(&fields)
     normEpsilon = Float(fields.number("rms_norm_eps", 0...0.1, default: 1e-5))
-    let kind = fields.string("model_type", 0...64, default: "llama")
-    if kind != "llama" { fields.refuse("model_type", "must be llama", allowed: ["llama"]) }
+    _ = fields.choice("model_type", ["llama", Self.ownKind], default: "llama")
     _ = fields.choice("hidden_act", ["silu"], default: "silu")
     if let own = fields.optionalInteger("head_dim"), heads >= 1, own != width / heads {
       fields.refuse("head_dim", "must be hidden_size / num_attention_heads")

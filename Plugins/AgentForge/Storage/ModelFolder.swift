@@ -49,7 +49,7 @@ package struct ModelFolder: Sendable {
   /// - Returns: Bytes of all files.
   /// - Throws: `StorageError`.
   package func write(_ model: LanguageModel, _ card: ModelCard) throws(StorageError) -> Int {
-    try write(.config, model.shape.json.bytes)
+    try write(.config, Self.config(model).bytes)
     try write(.tokenizer, model.tokenizer.json.bytes)
     try write(.card, card.json.bytes)
     try writeWeights(model)
@@ -57,6 +57,18 @@ package struct ModelFolder: Sendable {
     var bytes = 0
     for file in File.allCases { bytes += try size(of: file) ?? 0 }
     return bytes
+  }
+
+  /// The `config.json`, which calls a model a Llama only where one computes the same.
+  private static func config(_ model: LanguageModel) -> JSON {
+    let shape = model.shape
+    let isLlama = model.form == .dense && !shape.halts && !shape.quantizesActivations
+    guard !isLlama, let members = shape.json.asMembers else { return shape.json }
+    return .object(
+      members.filter { $0.name != "architectures" }.map {
+        $0.name == "model_type" ? .init(name: $0.name, value: .string(ModelShape.ownKind)) : $0
+      }
+    )
   }
 
   private func create(_ file: File) throws(StorageError) -> OpenFile {
