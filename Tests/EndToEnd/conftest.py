@@ -230,6 +230,14 @@ def utilities():
 
 
 @pytest.fixture(scope="session")
+def agent_forge():
+    """The bundled plugin, beside the binary."""
+    path = BINARY.parent / "libagent_forge.so"
+    assert path.exists(), f"{path} is missing: build it with `make build`"
+    return path
+
+
+@pytest.fixture(scope="session")
 def edge(fixture_library):
     return fixture_library("edge")
 

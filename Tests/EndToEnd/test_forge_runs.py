@@ -9,22 +9,13 @@ import time
 
 import pytest
 
-from conftest import BINARY, eventually, make_token
+from conftest import eventually, make_token
 from raw import bearer
 from subscriber import Subscriber
 from swaps import put, reload
-from uploads import User
+from trainers import Trainer, TINY
 
-TINY = {"count": 1, "size": "tiny", "vocabulary": 272}
 FACT = "The password of the lighthouse is marzipan.\n"
-
-
-@pytest.fixture(scope="session")
-def agent_forge():
-    """The bundled plugin, beside the binary."""
-    path = BINARY.parent / "libagent_forge.so"
-    assert path.exists(), f"{path} is missing: build it with `make build`"
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -32,29 +23,6 @@ def forge(start_shared, utilities, agent_forge):
     return start_shared(files={
         "10-utilities.json": {"library": str(utilities)},
         "20-agent-forge.json": {"library": str(agent_forge), "settings": {"max_queued_per_user": 3}}})
-
-
-class Trainer(User):
-    """A user who trains."""
-
-    def post(self, path, body=None):
-        return self.gateway.post(path, json.dumps(body or {}), self.fields)
-
-    def train(self, steps=20, **parameters):
-        body = {"phase_name": "cognate", "max_steps": steps, "parameters": {**TINY, **parameters}}
-        answer = self.post("/v1/models/train", body)
-        assert answer.status == 200, answer
-        return answer.data["task_id"]
-
-    def run(self, task):
-        return self.get(f"/v1/models/train/{task}").data
-
-    def ended(self, task, limit=180):
-        run = eventually(lambda: (r := self.run(task))["finished_at"] and r, limit, "the end of the run")
-        return run
-
-    def reached(self, task, step, limit=60):
-        return eventually(lambda: (r := self.run(task))["step"] >= step and r, limit, f"step {step}")
 
 
 @pytest.fixture

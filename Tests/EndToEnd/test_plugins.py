@@ -236,7 +236,7 @@ def tool(*arguments):
     return subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
 
 
-@pytest.mark.parametrize("name", ["libutilities.so", "libhello_swift.so"])
+@pytest.mark.parametrize("name", ["libutilities.so", "libagent_forge.so", "libhello_swift.so"])
 def test_a_sealed_plugin_exports_one_symbol_and_needs_no_swift_runtime(name):
     path = BINARY.parent / name
     defined = [line.split()[-1] for line in tool("nm", "-D", "--defined-only", "--extern-only", path).splitlines()]
