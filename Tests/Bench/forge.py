@@ -37,46 +37,31 @@ def torch_figures(shape, vocabulary, threads):
     return json.loads(ran.stdout), None
 
 
-def own_figures(gateway, name, shape, bearer):
+def own_figures(user, name, shape):
     """Trains and talks through the real routes; gives tokens a second of both, and the vocabulary."""
-    from conftest import eventually
-
-    body = {
-        "phase_name": "cognate", "real_training": True, "max_steps": STEPS[name], "batch_size": BATCH,
-        "parameters": {**shape, "count": 1, "vocabulary": 1024, "name": f"bench-{name}"},
-    }
-    task = gateway.post("/v1/models/train", body, bearer).json()["data"]["task_id"]
-
-    def ended():
-        run = gateway.get(f"/v1/models/train/{task}", bearer).json()["data"]
-        assert run["status"] not in ("failed", "cancelled"), run
-        return run if run["status"] == "completed" else None
-
-    run = eventually(ended, 1800, "the end of the training")
-    model = run["models"][0]
-    train = max(point["tokens_per_second"] for point in run["curve"])
-    ask = {
-        "model_id": model, "message": "Tell me a story.",
-        "parameters": {"temperature": 0, "max_tokens": shape["context"] - 24, "seed": 1},
-    }
-    said = [gateway.post("/v1/chat", ask, bearer).json()["data"] for _ in range(8)]
-    vocabulary = gateway.get(f"/v1/models/{model}", bearer).json()["data"]["config"]["vocab_size"]
+    task = user.begin("cognate", STEPS[name], BATCH, **shape, count=1, vocabulary=1024, name=f"bench-{name}")
+    run = user.completed(task, 1800)
+    (model,) = run["models"]
+    train = max(point["tokens_per_second"] for point in run["loss_curve"])
+    said = [user.chat(model, "Tell me a story.", max_tokens=shape["context"] - 24, seed=1) for _ in range(8)]
+    vocabulary = user.model(model)["config"]["vocab_size"]
     return train, max(answer["metadata"]["tokens_per_second"] for answer in said), vocabulary
 
 
 def main():
     from conftest import BINARY, Gateway
+    from trainers import Trainer
 
     directory = Path(tempfile.mkdtemp(prefix="gateway-forge-"))
     library = BINARY.parent / "libagent_forge.so"
     gateway = Gateway(directory, files={"20-agent-forge.json": {"library": str(library)}})
     threads = os.cpu_count()
     try:
-        bearer = {"Authorization": f"Bearer {gateway.token()}"}
+        user = Trainer(gateway, "bench")
         for name, shape in SHAPES.items():
             best, other, reason = [0, 0], None, None
             for _ in range(ROUNDS):
-                *figures, vocabulary = own_figures(gateway, name, shape, bearer)
+                *figures, vocabulary = own_figures(user, name, shape)
                 best = [max(pair) for pair in zip(best, figures)]
                 found, reason = torch_figures(shape, vocabulary, threads)
                 if found:
