@@ -300,8 +300,9 @@ private struct HeldOut {
       "fitness \(winner.value), loss \(winner.loss), against \(parents[best].value) and "
       + "\(parents[best].loss) of the best parent \(ids[best])"
     if individual.number < ids.count {
-      return "No merge was better than the parent \(ids[individual.number]), which is the winner: "
-        + "on other held-out data \(figures)."
+      return "No merge was better than the parent \(ids[individual.number]), which is the winner; "
+        + "on other held-out data it is \(isNoWorse ? "no worse" : "WORSE") than the best parent: "
+        + "\(figures)."
     }
     return isNoWorse
       ? "The winner is no worse than the best parent on held-out data: \(figures)."
