@@ -78,6 +78,15 @@ struct GenerationTests {
     #expect(made.text == "abc" && made.finish == finish && made.completionTokens == most)
   }
 
+  @Test("the speed is that of the tokens after the first")
+  func theFirstTokenIsNotDrawn() throws {
+    for most in 1...3 {
+      let (made, _) = try Self.answer(TestModel.answering("abc")) { $0.maxTokens = most }
+      let speed = Double(most - 1) * 1e9 / Double(made.drawTime)
+      #expect(made.tokensPerSecond == speed && (most > 1) == (speed > 0))
+    }
+  }
+
   @Test("a text goes on to the context's end and no further")
   func contextEnds() throws {
     let model = TestModel.saying([Special.assistant.id, 97], context: 16)

@@ -38,9 +38,9 @@ package struct Generation: Sendable, Equatable {
   /// The mean of the probabilities that the model gave the drawn tokens; 0 without any.
   package var confidence = 0.0
 
-  /// Tokens drawn in a second.
+  /// Tokens drawn in a second after the first one, which reading the prompt has paid for; 0 when that is all.
   package var tokensPerSecond: Double {
-    drawTime == 0 ? 0 : Double(completionTokens) * 1e9 / Double(drawTime)
+    drawTime == 0 ? 0 : Double(max(completionTokens - 1, 0)) * 1e9 / Double(drawTime)
   }
 
   /// Lets `model` answer.
