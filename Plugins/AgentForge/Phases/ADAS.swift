@@ -284,7 +284,6 @@ package struct ADAS: Phase {
     let (dataset, validation) = try material.data.tokens(
       material.tokenizer,
       fraction: fraction,
-      seed: order.seed,
       material.settings
     )
     context.log("Searching \(material.shapes.count) sizes in \(search.searchSteps) steps.")

@@ -70,7 +70,7 @@ package struct BitNet: Phase {
     _ data: TrainingData,
     _ settings: TrainSettings
   ) throws -> (dataset: Dataset, validation: [Batch]) {
-    try data.tokens(model.tokenizer, fraction: fraction, seed: order.seed, settings)
+    try data.tokens(model.tokenizer, fraction: fraction, settings)
   }
 
   /// Measures a step of a model of the parent's shape.

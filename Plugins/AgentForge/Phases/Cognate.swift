@@ -81,7 +81,6 @@ package struct Cognate: Phase {
     let (dataset, validation) = try data.tokens(
       tokenizer,
       fraction: fraction,
-      seed: order.seed,
       settings
     )
     let shape = shape(tokenizer)
@@ -143,8 +142,8 @@ package struct Cognate: Phase {
     let focus = isControl ? Self.focuses[0] : Self.focuses[index % Self.focuses.count]
     let isGenerated = !base.heldOut.isEmpty
     let data = isGenerated && focus != .mixed ? TrainingData(seed: order.seed, focus: focus) : base
-    let (_, validation) = try base.tokens(tokenizer, fraction: fraction, seed: order.seed, settings)
-    let (dataset, _) = try data.tokens(tokenizer, fraction: fraction, seed: order.seed, settings)
+    let (_, validation) = try base.tokens(tokenizer, fraction: fraction, settings)
+    let (dataset, _) = try data.tokens(tokenizer, fraction: fraction, settings)
 
     let parameters = Parameters(shape, context.account)
     var generator = Generator(seed: seed, stream: 1)

@@ -64,7 +64,6 @@ package struct FinalCompression: Phase {
     let (dataset, validation) = try data.tokens(
       model.tokenizer,
       fraction: fraction,
-      seed: order.seed,
       settings
     )
     return Input(

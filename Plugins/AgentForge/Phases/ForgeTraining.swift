@@ -123,7 +123,6 @@ package struct ForgeTraining: Phase {
     let (dataset, validation) = try data.tokens(
       model.tokenizer,
       fraction: fraction,
-      seed: order.seed,
       settings
     )
     let deck = TaskDeck(

@@ -72,7 +72,6 @@ package struct MergeMeasure: Sendable {
     let (_, validation) = try data.tokens(
       model.tokenizer,
       fraction: settings.fraction,
-      seed: settings.seed,
       training
     )
     let windows = validation.flatMap { batch in (0..<batch.rows).map { batch.rows($0..<$0 + 1) } }

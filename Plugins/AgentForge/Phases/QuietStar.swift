@@ -98,7 +98,6 @@ package struct QuietStar: Phase {
     let (dataset, validation) = try data.tokens(
       model.tokenizer,
       fraction: fraction,
-      seed: order.seed,
       training
     )
     return Work(

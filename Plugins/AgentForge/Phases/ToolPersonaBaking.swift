@@ -161,7 +161,6 @@ package struct ToolPersonaBaking: Phase {
     let (replay, general) = try text.tokens(
       parent.tokenizer,
       fraction: fraction,
-      seed: order.seed,
       short
     )
     var loop = TrainingLoop(

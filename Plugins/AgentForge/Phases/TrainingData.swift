@@ -2,10 +2,9 @@
 package struct TrainingData: Sendable {
   /// Bytes of text that one generated corpus has.
   static let corpusBytes = 1 << 20
-
-  /// Decides the held-out part of every generated corpus, whatever the run's seed: what one phase measures on, no other
-  /// has trained on, and their losses compare.
-  private static let heldOutSeed: UInt64 = 0x6865_6C64_206F_7574
+  /// Picks what of the caller's documents is held out: the same in every run, for a model's next phase must not be
+  /// measured on what it learnt in the one before.
+  private static let splitSeed: UInt64 = 1
 
   /// To train on.
   package let documents: [Document]
@@ -28,20 +27,25 @@ package struct TrainingData: Sendable {
   /// A generated corpus.
   ///
   /// - Parameters:
-  ///   - seed: Decides the part to train on.
+  ///   - seed: Decides it.
   ///   - focus: What there is more of in the part to train on; the held-out part is always mixed.
   package init(seed: UInt64, focus: Corpus.Focus) {
-    let heldOut = Corpus.documents(
-      seed: Self.heldOutSeed,
-      bytes: Self.corpusBytes / 16,
-      focus: .mixed
-    )
-    let known = Set(heldOut)
-    documents = Corpus.documents(seed: seed, bytes: Self.corpusBytes, focus: focus)
-      .filter { !known.contains($0) }
-    self.heldOut = heldOut
+    let all = Corpus.documents(seed: seed, bytes: Self.corpusBytes, focus: focus)
+    let mixed =
+      focus == .mixed
+      ? all : Corpus.documents(seed: seed, bytes: Self.corpusBytes, focus: .mixed)
+    documents = all.filter { !Self.isHeldOut($0) }
+    heldOut = mixed.filter(Self.isHeldOut)
     fingerprint = Dataset.fingerprint(of: documents + heldOut)
     template = .dialogue
+  }
+
+  /// Whether a generated document is never trained on: one in 16 is, by its bytes (FNV-1a) and whatever the seed, so
+  /// that no phase measures a model on what another phase taught it.
+  static func isHeldOut(_ document: Document) -> Bool {
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    for byte in document.texts.joined() { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+    return hash >> 60 == 0
   }
 
   /// The caller's documents, or else the generated corpus.
@@ -58,14 +62,12 @@ package struct TrainingData: Sendable {
   /// - Parameters:
   ///   - tokenizer: Encodes it.
   ///   - fraction: Of the caller's text to hold out; a generated corpus has its own part.
-  ///   - seed: Picks what is held out.
   ///   - settings: Rows and length of the batches.
   /// - Returns: What to draw from, and at most 16 batches to measure on.
   /// - Throws: `DataError` when there is too little.
   package func tokens(
     _ tokenizer: Tokenizer,
     fraction: Double,
-    seed: UInt64,
     _ settings: TrainSettings
   ) throws -> (dataset: Dataset, validation: [Batch]) {
     func dataset(_ documents: [Document], _ fraction: Double) throws -> Dataset {
@@ -73,7 +75,7 @@ package struct TrainingData: Sendable {
         documents: documents,
         tokenizer: tokenizer,
         validationFraction: fraction,
-        seed: seed,
+        seed: Self.splitSeed,
         context: settings.length
       )
     }
