@@ -44,8 +44,23 @@ struct ToolDialogueTests {
         }
       }
       #expect(!dialogue.question.contains("{"))
-      #expect(dialogue.answer.contains(dialogue.result) || dialogue.call.name == "remind")
+      #expect(dialogue.passesResult(dialogue.answer), "\(dialogue)")
     }
+  }
+
+  @Test("a result counts as passed on when it stands in the answer and did not in the question")
+  func aResultIsPassedOn() {
+    let dialogue = ToolDialogue(
+      question: "What is 7 * 1?",
+      call: ToolCall(name: "calculator", arguments: ["expression": "7 * 1"]),
+      result: "7",
+      answer: "7 * 1 is 7."
+    )
+    #expect(dialogue.passesResult("7 * 1 is 7."))
+    #expect(dialogue.passesResult("It is 7: 7"))
+    #expect(!dialogue.passesResult("7 * 1 is 8."))
+    #expect(!dialogue.passesResult("It is 77."))
+    #expect(!dialogue.passesResult(""))
   }
 
   @Test("no question to train on is among those held out, and all held-out values are new")

@@ -132,7 +132,7 @@ struct SpokenTool {
       slots: [("x", errand), ("t", time)],
       arguments: ["text": .string(errand), "time": .string(time)],
       result: "saved",
-      answer: "I will remind you to \(errand) at \(time)."
+      answer: "It is saved: I will remind you to \(errand) at \(time)."
     )
   }
 

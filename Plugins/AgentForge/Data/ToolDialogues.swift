@@ -6,6 +6,30 @@ package struct ToolDialogue: Sendable, Equatable {
   package let call: ToolCall
   package let result: String
   package let answer: String
+
+  /// Whether an answer passes on the result: it holds it as whole words, more often than the question does.
+  ///
+  /// In "7 * 1 is 8." the 7 comes from the question.
+  package func passesResult(_ answer: String) -> Bool {
+    let wanted = Self.words(result)
+    return Self.count(wanted, in: Self.words(answer)) > Self.count(wanted, in: Self.words(question))
+  }
+
+  /// The words of a text, without the signs at their ends.
+  private static func words(_ text: String) -> [Substring] {
+    text.split(separator: " ").map { word in
+      var word = word
+      while let last = word.last, ".,:?!".contains(last) { word.removeLast() }
+      return word
+    }
+  }
+
+  private static func count(_ some: [Substring], in words: [Substring]) -> Int {
+    guard !some.isEmpty, words.count >= some.count else { return 0 }
+    return (0...(words.count - some.count)).count {
+      words[$0..<($0 + some.count)].elementsEqual(some)
+    }
+  }
 }
 
 /// Dialogues with tools, made from their declarations.

@@ -105,7 +105,7 @@ package struct BakingExam: Sendable {
       limit: tokenizer.encode(dialogue.answer).count + 16
     )
     let text = String(decoding: tokenizer.decode(answer), as: UTF8.self)
-    marks.passesResult = text.contains(dialogue.result) ? 1 : 0
+    marks.passesResult = dialogue.passesResult(text) ? 1 : 0
     return marks
   }
 
