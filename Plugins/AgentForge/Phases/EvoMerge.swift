@@ -42,7 +42,7 @@ package struct EvoMerge: Phase {
     self.search = search
     perLayer = fields.bool("per_layer", default: false)
     base = fields.optionalString("base", 1...64)
-    measuring = MergeMeasure.Settings(&fields, batchSize: order.batchSize, seed: order.seed)
+    measuring = MergeMeasure.Settings(&fields, seed: order.seed)
   }
 
   private static func readOperators(_ fields: inout Fields) -> [MergeRecipe.Operator] {

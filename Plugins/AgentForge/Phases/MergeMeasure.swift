@@ -5,7 +5,6 @@ import Glibc
 package struct MergeMeasure: Sendable {
   /// What is measured, and what it counts.
   package struct Settings: Sendable, Equatable {
-    package var batchSize: Int
     package var seed: UInt64
     /// Fitness is `taskWeight * task score - lossWeight * loss`.
     package var lossWeight: Double
@@ -16,8 +15,7 @@ package struct MergeMeasure: Sendable {
     package var fraction: Double
 
     /// Reads `loss_weight`, `task_weight`, `tasks`, `task_difficulty` and `validation_fraction`.
-    package init(_ fields: inout Fields, batchSize: Int, seed: UInt64) {
-      self.batchSize = batchSize
+    package init(_ fields: inout Fields, seed: UInt64) {
       self.seed = seed
       lossWeight = fields.number("loss_weight", 0...100, default: 1)
       taskWeight = fields.number("task_weight", 0...100, default: 1)
@@ -65,7 +63,8 @@ package struct MergeMeasure: Sendable {
     let shape = model.shape
     let training = TrainSettings(
       steps: 1,
-      batchSize: settings.batchSize,
+      // As many windows as there may be: the search must not choose by chance.
+      batchSize: 16,
       length: shape.context,
       shards: context.shards
     )
