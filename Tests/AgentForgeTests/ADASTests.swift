@@ -202,6 +202,48 @@ struct ADASTests {
     #expect(context.stored[0].parents == ["input"])
   }
 
+  @Test("a given model is kept when no new size is better on held-out text")
+  func aBetterInputIsKept() throws {
+    let architecture = with(["search": "architecture"])
+    let long = FakeContext(texts: [text])
+    _ = try phase(ADAS.self, steps: 60, architecture).run(long)
+    let good = long.stored[0].model
+    let context = FakeContext(texts: [text], models: [("good", good)])
+    let short = try phase(ADAS.self, steps: 12, architecture)
+    let plan = try short.plan(context)
+    let report = try short.run(context)
+    #expect(report["input"]?["is_kept"] == true)
+    let own = try #require(report["input"]?["validation_loss"]?.asNumber)
+    let found = try #require(report["input"]?["found_validation_loss"]?.asNumber)
+    #expect(own <= found)
+    let stored = context.stored[0].model
+    #expect(stored.parameters.values.array == good.parameters.values.array)
+    #expect(context.stored[0].metrics["validation_loss"] == .number(own))
+    #expect(context.account.peak <= plan.memoryBytes)
+    // A random one is not.
+    let poor = randomModel(seed: 1, layers: 1, context: 16, tokenizer: good.tokenizer)
+    let other = FakeContext(texts: [text], models: [("poor", poor)])
+    #expect(try phase(ADAS.self, steps: 60, architecture).run(other)["input"]?["is_kept"] == false)
+  }
+
+  @Test("the comparison of workflows has tasks that the search did not see")
+  func theComparisonHasOtherTasks() {
+    for seed in 1...20 as ClosedRange<UInt64> {
+      let search = WorkflowSearch(
+        8,
+        .dialogue,
+        samples: 1,
+        budget: 320,
+        difficulty: 1,
+        seed: seed
+      )
+      let seen = Set((0..<search.halving.sizes.count).flatMap(search.tasks))
+      let others = search.unseenTasks
+      #expect(others.count == search.finalTasks)
+      #expect(others.allSatisfy { !seen.contains($0) })
+    }
+  }
+
   @Test("workflows need a model; sizes need a budget that some fit in")
   func whatIsMissingIsNamed() throws {
     let alone = FakeContext(texts: [text])

@@ -4,7 +4,7 @@ import PluginStorage
 /// Phase 7: automated design of agentic systems, after Hu and others (2024), at this scale.
 ///
 /// A search over sizes of models, over prompts and workflows, or over both, by measured results; an archive keeps all
-/// that was tried.
+/// that was tried. A model that is given is only replaced by a new one whose held-out loss is lower.
 package struct ADAS: Phase {
   package static let name = PhaseName.adas
   package static let inputs = 0...1
@@ -179,6 +179,7 @@ package struct ADAS: Phase {
     let asked = shapes.map { context.parallel.width * DecodedAnswers.bytes($0) }
     let memory = max(
       search == .workflow ? 0 : ArchitectureSearch.bytes(material.shapes, material.settings),
+      search == .workflow ? 0 : comparisonBytes(material, context),
       search == .architecture ? 0 : asked.max() ?? 0
     )
     let isPossible = memory <= context.memoryLimit
@@ -223,18 +224,20 @@ package struct ADAS: Phase {
     let saved = try context.checkpoint()
     var report: [JSON.Member] = []
     var metrics: [JSON.Member] = []
-    let found: LanguageModel
-    if search == .workflow, let input = material.input {
-      found = input.model
-    } else {
-      let (model, facts, archive) = try design(material, context, saved)
-      found = model
+    var best = material.input?.model
+    var fingerprint = ""
+    let design = search == .workflow ? nil : try design(material, context, saved)
+    if let design {
+      let (better, facts, verdict) = try choose(design, material, context)
+      best = better
       metrics += facts
-      report.append(.init(name: "architecture", value: archive))
+      report.append(.init(name: "architecture", value: design.archive))
+      if let verdict { report.append(.init(name: "input", value: verdict)) }
+      if verdict?["is_kept"] != true { fingerprint = material.data.fingerprint }
     }
-    var model = found
+    guard var model = best else { preconditionFailure("`material` asks for a model to ask") }
     if search != .architecture {
-      let (prompt, archive) = try instruct(found, material, context, saved, metrics, report)
+      let (prompt, archive) = try instruct(model, material, context, saved, design)
       model.systemPrompt = prompt
       metrics.append(.init(name: "workflow", value: archive["held_out"] ?? .null))
       report.append(.init(name: "workflow", value: archive))
@@ -244,7 +247,7 @@ package struct ADAS: Phase {
       name: order.modelName,
       parents: material.input.map { [$0.id] } ?? [],
       metrics: .object(metrics),
-      dataFingerprint: search == .workflow ? "" : material.data.fingerprint
+      dataFingerprint: fingerprint
     )
     context.log("Stored \(order.modelName) as \(id).")
     let stored: JSON = .object([.init(name: "model_id", value: .string(id))] + metrics)
@@ -256,12 +259,15 @@ package struct ADAS: Phase {
     )
   }
 
-  /// Searches sizes; the trained best, what was measured of it, and the archive.
+  /// What the search over sizes gave: the trained best, what was measured of it, and the archive.
+  private typealias Design = (model: LanguageModel, facts: [JSON.Member], archive: JSON)
+
+  /// Searches sizes.
   private func design(
     _ material: Material,
     _ context: any PhaseContext,
     _ saved: Checkpoint?
-  ) throws -> (LanguageModel, [JSON.Member], JSON) {
+  ) throws -> Design {
     var search = architectures(material)
     search.stepsAfter = steps(material).asking
     let model = { (parameters: Parameters) in
@@ -288,22 +294,67 @@ package struct ADAS: Phase {
     )
     context.log("Searching \(material.shapes.count) sizes in \(search.searchSteps) steps.")
     let parameters = try search.run(dataset, validation, context, saved) { ["architecture": $0] }
-    let spaces = (0..<context.shards).map { _ in
-      Workspace(parameters.shape, rows: 1, length: self.context, context.account)
-    }
-    let loss = try Evaluation.loss(
-      of: parameters,
-      Transformer(parameters.shape),
-      validation,
-      spaces,
-      context.parallel
-    )
-    let facts: [JSON.Member] = [
+    let loss = try loss(parameters, validation, context)
+    return (model(parameters), Self.facts(parameters.shape, loss), search.report)
+  }
+
+  private static func facts(_ shape: ModelShape, _ loss: Double) -> [JSON.Member] {
+    [
       .init(name: "validation_loss", value: .number(loss)),
-      .init(name: "parameters", value: .integer(Int64(parameters.shape.parameterCount))),
-      .init(name: "config", value: parameters.shape.json),
+      .init(name: "parameters", value: .integer(Int64(shape.parameterCount))),
+      .init(name: "config", value: shape.json),
     ]
-    return (model(parameters), facts, search.report)
+  }
+
+  /// A loss on held-out text, measured a window at a time.
+  private func loss(
+    _ parameters: Parameters,
+    _ batches: [Batch],
+    _ context: any PhaseContext
+  ) throws -> Double {
+    let spaces = (0..<context.shards).map { _ in
+      Workspace(parameters.shape, rows: 1, length: batches.first?.length ?? 1, context.account)
+    }
+    let transformer = Transformer(parameters.shape)
+    return try Evaluation.loss(of: parameters, transformer, batches, spaces, context.parallel)
+  }
+
+  /// Bytes that `choose` holds.
+  private func comparisonBytes(_ material: Material, _ context: any PhaseContext) -> Int {
+    guard let shape = material.input?.model.shape else { return 0 }
+    let found = (material.shapes.map(\.parameterCount).max() ?? 0) * MemoryLayout<Float>.stride
+    let length = min(self.context, shape.context)
+    return found + context.shards * Workspace.bytes(shape, rows: 1, length: length)
+  }
+
+  /// The better of what was found and the model that was given, on the same held-out text in windows that both can
+  /// read; with what was measured of it, and of both.
+  private func choose(
+    _ design: Design,
+    _ material: Material,
+    _ context: any PhaseContext
+  ) throws -> (LanguageModel, [JSON.Member], JSON?) {
+    guard let (id, input) = material.input else { return (design.model, design.facts, nil) }
+    var settings = material.settings
+    settings.length = min(self.context, input.shape.context)
+    let (_, validation) = try material.data.tokens(
+      material.tokenizer,
+      fraction: fraction,
+      settings
+    )
+    let own = try loss(input.parameters, validation, context)
+    let found = try loss(design.model.parameters, validation, context)
+    let isKept = own <= found
+    context.log(
+      "The held-out loss of \(id) is \(own), that of the best new size \(found): "
+        + (isKept ? "the given model is kept." : "the new one takes its place.")
+    )
+    let verdict: JSON = [
+      "model_id": .string(id), "validation_loss": .number(own),
+      "found_validation_loss": .number(found), "is_kept": .bool(isKept),
+    ]
+    return isKept
+      ? (input, Self.facts(input.shape, own), verdict) : (design.model, design.facts, verdict)
   }
 
   /// Searches workflows; the best one's prompt, and the archive.
@@ -312,11 +363,9 @@ package struct ADAS: Phase {
     _ material: Material,
     _ context: any PhaseContext,
     _ saved: Checkpoint?,
-    _ facts: [JSON.Member],
-    _ report: [JSON.Member]
+    _ design: Design?
   ) throws -> (String, JSON) {
     var search = workflows(material)
-    let archive = report.first { $0.name == "architecture" }?.value
     context.log("Searching \(search.candidates.count) workflows with \(search.steps) tasks.")
     let held = try search.run(
       model,
@@ -326,9 +375,12 @@ package struct ADAS: Phase {
     ) { state in
       try context.save(
         Checkpoint(
-          state: ["facts": .object(facts), "archive": archive ?? .null, "workflow": state],
+          state: [
+            "facts": .object(design?.facts ?? []), "archive": design?.archive ?? .null,
+            "workflow": state,
+          ],
           // An input model is not the run's own and is not kept again.
-          tensors: archive == nil ? [] : [(name: "parameters", values: model.parameters.values)]
+          tensors: design.map { [(name: "parameters", values: $0.model.parameters.values)] } ?? []
         )
       )
     }

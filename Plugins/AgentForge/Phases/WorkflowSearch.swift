@@ -66,15 +66,25 @@ struct WorkflowSearch {
   }
 
   /// Tasks of the comparison of the winner with the plain way, none of which the search saw.
-  private var finalTasks: Int { halving.share(halving.sizes.count - 1, budget: budget) }
+  var finalTasks: Int { halving.share(halving.sizes.count - 1, budget: budget) }
 
   var winner: Int? { halving.alive(halving.sizes.count, candidates.map(\.scores)).first }
 
-  /// Tasks of a rung, the same for all; the last number is that of the comparison.
-  private func tasks(_ rung: Int) -> [Task] {
-    let count =
-      rung < halving.sizes.count ? halving.share(rung, budget: budget) : finalTasks
-    var generator = Generator(seed: seed, stream: 0x5441_0000 + UInt64(rung))
+  /// Tasks of a rung, the same for all.
+  func tasks(_ rung: Int) -> [Task] {
+    draw(halving.share(rung, budget: budget), stream: rung)
+  }
+
+  /// Tasks of the comparison; fewer than `finalTasks` when there are not as many that no rung has.
+  var unseenTasks: [Task] {
+    let seen = Set(halving.sizes.indices.flatMap(tasks))
+    // Easy families soon repeat themselves.
+    let drawn = draw(8 * finalTasks, stream: halving.sizes.count)
+    return Array(drawn.filter { !seen.contains($0) }.prefix(finalTasks))
+  }
+
+  private func draw(_ count: Int, stream: Int) -> [Task] {
+    var generator = Generator(seed: seed, stream: 0x5441_0000 + UInt64(stream))
     return TaskSet(count, difficulty: difficulty, &generator).tasks
   }
 
@@ -122,7 +132,7 @@ struct WorkflowSearch {
     }
     guard let winner else { throw RunFailure("No workflow was tried.") }
     do {
-      let others = tasks(halving.sizes.count)
+      let others = unseenTasks
       let plain = try asker.ask(candidates[0].workflow, others, seed)
       let best = winner == 0 ? plain : try asker.ask(candidates[winner].workflow, others, seed)
       context.report(
