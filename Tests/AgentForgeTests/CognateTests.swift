@@ -53,7 +53,7 @@ struct CognateTests {
 
   @Test(
     "a run stopped at a step and continued ends with the same bits",
-    arguments: [0, 1, 7, 12, 19, 23]
+    arguments: [0, 1, 3, 4, 5, 7, 8, 11, 12, 19]
   )
   func aStoppedRunContinues(stop: Int) throws {
     let parameters = with(["count": 2, "early_stop": 3, "grokfast": [:], "act": true])
@@ -70,6 +70,38 @@ struct CognateTests {
     for (one, other) in zip(whole.stored, resumed.stored) {
       #expect(one.model.parameters.values.array == other.model.parameters.values.array)
     }
+  }
+
+  @Test("several models share the first one's beginning, and only that")
+  func severalShareABeginning() throws {
+    func trained(_ share: JSON, count: JSON = 3) throws -> FakeContext {
+      let context = FakeContext(texts: [text])
+      let parameters = with(["count": count, "shared_start": share])
+      let phase = try phase(Cognate.self, steps: 20, parameters)
+      let plan = try phase.plan(context)
+      _ = try phase.run(context)
+      #expect(context.points.last?.step == plan.steps)
+      #expect(context.points.allSatisfy { $0.steps == plan.steps })
+      let steps = context.points.map(\.step)
+      #expect(steps == steps.sorted())
+      #expect(context.account.peak <= plan.memoryBytes)
+      #expect(context.account.peak * 10 > plan.memoryBytes * 9)
+      return context
+    }
+    func distance(_ one: FakeContext.Stored, _ other: FakeContext.Stored) -> Float {
+      let pairs = zip(one.model.parameters.values.array, other.model.parameters.values.array)
+      return pairs.reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+    }
+    let alone = try trained(0, count: 1).stored
+    let apart = try trained(0).stored
+    let together = try trained(0.9).stored
+    #expect(distance(together[0], alone[0]) == 0)
+    #expect(distance(apart[0], alone[0]) == 0)
+    for index in 1...2 {
+      #expect(distance(together[0], together[index]) > 0)
+      #expect(distance(together[0], together[index]) * 20 < distance(apart[0], apart[index]))
+    }
+    #expect(distance(together[1], together[2]) > 0)
   }
 
   @Test("options are compared with a training without them")

@@ -3,6 +3,8 @@ package import GatewayPlugin
 /// Phase 1: models trained from random numbers, on text.
 ///
 /// By default three, that differ in seed and in what there is more of in their text, for the phases after it to merge.
+/// Weights of models that learnt nothing together cannot be merged, so several share the first one's beginning and go
+/// their own ways from there (Branch-Train-Merge, Li and others 2022).
 package struct Cognate: Phase {
   package static let name = PhaseName.cognate
   package static let inputs = 0...0
@@ -13,13 +15,14 @@ package struct Cognate: Phase {
   private let count: Int
   private let size: ModelSize
   private let vocabulary: Int
+  private let sharedStart: Double
   private let halts: Bool
   private let comparesOptions: Bool
   private let patience: Int?
   private let fraction: Double
   private var settings: TrainSettings
 
-  /// Reads `count`, `size` and its parts, `vocabulary`, `grokfast`, `act`, `ponder_cost`, `compare`, `early_stop`,
+  /// Reads `count`, `shared_start`, `size` and its parts, `vocabulary`, `grokfast`, `act`, `ponder_cost`, `compare`, `early_stop`,
   /// `validation_fraction`, and what every training reads.
   ///
   /// - Parameters:
@@ -28,6 +31,7 @@ package struct Cognate: Phase {
   package init(_ order: PhaseOrder, _ fields: inout Fields) {
     self.order = order
     count = fields.integer("count", 1...8, default: 3)
+    sharedStart = fields.number("shared_start", 0...0.95, default: 0.5)
     size = ModelSize.read(&fields)
     vocabulary = fields.integer("vocabulary", 272...16_384, default: 1024)
     halts = fields.bool("act", default: false)
@@ -60,6 +64,15 @@ package struct Cognate: Phase {
   private var hasOptions: Bool { halts || settings.grokfast != nil }
   /// Trainings in all: the models, and one without the options to compare with.
   private var trainings: Int { count + (hasOptions && comparesOptions ? 1 : 0) }
+  /// Steps of the first model that the others begin with; 0 for none.
+  private var sharedSteps: Int { count == 1 ? 0 : Int(Double(order.maxSteps) * sharedStart) }
+  /// Steps of all trainings together; what is shared counts once.
+  private var steps: Int { order.maxSteps * trainings - sharedSteps * (count - 1) }
+
+  /// What is added to a training's own step to count the steps of all.
+  private func stepsBefore(_ index: Int) -> Int {
+    order.maxSteps * index - sharedSteps * min(index, count - 1)
+  }
 
   private func shape(_ tokenizer: Tokenizer) -> ModelShape {
     var shape = size.shape(vocabulary: tokenizer.vocabulary)
@@ -84,10 +97,11 @@ package struct Cognate: Phase {
       settings
     )
     let shape = shape(tokenizer)
-    let copies = patience == nil ? 1 : 2
+    // Parameters, the best of them, and where the models part: parameters, two moments and Grokfast's average.
+    let copies =
+      (patience == nil ? 1 : 2) + (sharedSteps == 0 ? 0 : settings.grokfast == nil ? 3 : 4)
     let memory =
       Trainer.bytes(shape, settings) + copies * shape.parameterCount * MemoryLayout<Float>.stride
-    let steps = order.maxSteps * trainings
     let seconds =
       memory > context.memoryLimit
       ? 0 : try Probe.secondsPerStep(shape, settings, context.parallel)
@@ -98,6 +112,7 @@ package struct Cognate: Phase {
       seconds: seconds * Double(steps),
       details: [
         "models": .integer(Int64(count)), "config": shape.json,
+        "shared_steps": .integer(Int64(sharedSteps)),
         "training_tokens": .integer(Int64(dataset.trainingTokens)),
         "validation_tokens": .integer(Int64(validation.reduce(0) { $0 + $1.targetCount })),
         "data_fingerprint": .string(data.fingerprint),
@@ -116,20 +131,30 @@ package struct Cognate: Phase {
     while progress.done.count < trainings {
       let index = progress.done.count
       let resumed = index == saved?.index ? saved : nil
-      progress.done.append(try train(index, base, tokenizer, context, progress, resumed))
-      try context.save(Checkpoint(state: progress.json(pending: nil)))
+      progress.done.append(try train(index, base, tokenizer, context, &progress, resumed))
+      try context.save(Checkpoint(state: progress.json(pending: nil), tensors: progress.shared))
     }
     return report(progress, base, tokenizer)
   }
 
-  private func train(
+  /// One training before its first step.
+  private struct Training {
+    let seed: UInt64
+    /// Of a generated corpus.
+    let focus: Corpus.Focus?
+    let data: TrainingData
+    let validation: [Batch]
+    var loop: TrainingLoop
+    var trainer: Trainer { loop.trainer }
+  }
+
+  /// Sets up one training; the last beyond `count` is the one without options.
+  private func training(
     _ index: Int,
     _ base: TrainingData,
     _ tokenizer: Tokenizer,
-    _ context: any PhaseContext,
-    _ progress: Progress,
-    _ resumed: Progress.Pending?
-  ) throws -> JSON {
+    _ context: any PhaseContext
+  ) throws -> Training {
     let isControl = index == count
     var shape = shape(tokenizer)
     var settings = settings(context)
@@ -144,20 +169,18 @@ package struct Cognate: Phase {
     let data = isGenerated && focus != .mixed ? TrainingData(seed: order.seed, focus: focus) : base
     let (_, validation) = try base.tokens(tokenizer, fraction: fraction, settings)
     let (dataset, _) = try data.tokens(tokenizer, fraction: fraction, settings)
-
     let parameters = Parameters(shape, context.account)
-    var generator = Generator(seed: seed, stream: 1)
+    var generator = Generator(seed: sharedSteps > 0 ? order.seed : seed, stream: 1)
     parameters.initialize(&generator)
-    let trainer = Trainer(parameters, settings, context.parallel, context.account)
     var loop = TrainingLoop(
-      trainer,
+      Trainer(parameters, settings, context.parallel, context.account),
       RandomWindows(dataset, seed: seed),
       validation: validation,
       patience: patience,
       context.account
     )
-    loop.stepsBefore = index * order.maxSteps
-    loop.stepsInAll = trainings * order.maxSteps
+    loop.stepsBefore = stepsBefore(index)
+    loop.stepsInAll = steps
     loop.details = { result in
       var members: [JSON.Member] = [.init(name: "model", value: .integer(Int64(index + 1)))]
       if let layers = result.haltingLayers {
@@ -165,38 +188,109 @@ package struct Cognate: Phase {
       }
       return .object(members)
     }
-    let initial = try trainer.validate(validation)
-    if let resumed { try loop.restore(resumed.loop, resumed.checkpoint) }
-    let title = isControl ? "the comparison without options" : "model \(index + 1) of \(count)"
-    context.log(
-      "Training \(title), from step \(trainer.step); \(dataset.trainingTokens) tokens of \(isGenerated ? "\(focus)" : "the caller's") text."
+    return Training(
+      seed: seed,
+      focus: isGenerated ? focus : nil,
+      data: data,
+      validation: validation,
+      loop: loop
     )
-    try loop.run(context) { progress.json(pending: (index, $0)) }
-    let final = try trainer.validate(validation)
-    var facts: [JSON.Member] = [
-      .init(name: "seed", value: .integer(Int64(truncatingIfNeeded: seed))),
-      .init(name: "focus", value: isGenerated ? .string("\(focus)") : .null),
-      .init(name: "steps", value: .integer(Int64(trainer.step))),
-      .init(name: "validation_loss_before", value: .number(initial)),
-      .init(name: "validation_loss", value: .number(final)),
-      .init(name: "training_loss", value: loop.recentLoss.map(JSON.number) ?? .null),
-      .init(name: "best_step", value: loop.best.map { .integer(Int64($0.step)) } ?? .null),
-    ]
-    if shape.halts, let layers = try haltingLayers(trainer, validation) {
-      facts.append(.init(name: "halting_layers", value: .number(layers)))
+  }
+
+  private func train(
+    _ index: Int,
+    _ base: TrainingData,
+    _ tokenizer: Tokenizer,
+    _ context: any PhaseContext,
+    _ progress: inout Progress,
+    _ resumed: Progress.Pending?
+  ) throws -> JSON {
+    var training = try training(index, base, tokenizer, context)
+    let trainer = training.trainer
+    let initial = try trainer.validate(training.validation)
+    training.loop.otherTensors = progress.shared
+    if let resumed {
+      try training.loop.restore(resumed.loop, resumed.checkpoint)
+    } else if index < count {
+      try Self.begin(trainer, with: progress.shared, at: sharedSteps)
     }
-    if isControl { return .object(facts) }
-    let model = LanguageModel(parameters: parameters, tokenizer: tokenizer, template: data.template)
+    if index == 0, sharedSteps > 0 {
+      training.loop.afterStep = { [sharedSteps, account = context.account] loop, _ in
+        guard loop.trainer.step == sharedSteps else { return }
+        loop.otherTensors = Self.copies(of: loop.trainer, account)
+      }
+    }
+    let title = index < count ? "model \(index + 1) of \(count)" : "the comparison without options"
+    let text = training.focus.map { "\($0)" } ?? "the caller's"
+    context.log("Training \(title) on \(text) text, from step \(trainer.step).")
+    try training.loop.run(context) { progress.json(pending: (index, $0)) }
+    progress.shared = training.loop.otherTensors
+    let facts = try facts(training, initial: initial, isControl: index == count)
+    if index == count { return .object(facts) }
     let name = count == 1 ? order.modelName : "\(order.modelName)-\(index + 1)"
     let id = try context.store(
-      model,
+      LanguageModel(
+        parameters: trainer.parameters,
+        tokenizer: tokenizer,
+        template: training.data.template
+      ),
       name: name,
       parents: [],
       metrics: .object(facts),
-      dataFingerprint: data.fingerprint
+      dataFingerprint: training.data.fingerprint
     )
-    context.log("The held-out loss of \(name) was \(initial) before, and is \(final).")
     return .object([.init(name: "model_id", value: .string(id))] + facts)
+  }
+
+  /// What is measured of a training at its end.
+  private func facts(_ training: Training, initial: Double, isControl: Bool) throws
+    -> [JSON.Member]
+  {
+    let (loop, trainer) = (training.loop, training.trainer)
+    var facts: [JSON.Member] = [
+      .init(name: "seed", value: .integer(Int64(truncatingIfNeeded: training.seed))),
+      .init(name: "focus", value: training.focus.map { .string("\($0)") } ?? .null),
+      .init(name: "steps", value: .integer(Int64(trainer.step))),
+      .init(name: "shared_steps", value: .integer(isControl ? 0 : Int64(sharedSteps))),
+      .init(name: "validation_loss_before", value: .number(initial)),
+      .init(name: "validation_loss", value: .number(try trainer.validate(training.validation))),
+      .init(name: "training_loss", value: loop.recentLoss.map(JSON.number) ?? .null),
+      .init(name: "best_step", value: loop.best.map { .integer(Int64($0.step)) } ?? .null),
+    ]
+    if trainer.parameters.shape.halts,
+      let layers = try haltingLayers(trainer, training.validation)
+    {
+      facts.append(.init(name: "halting_layers", value: .number(layers)))
+    }
+    return facts
+  }
+
+  /// Where a training stands, copied under names of its own.
+  private static func copies(
+    of trainer: Trainer,
+    _ account: MemoryAccount
+  ) -> [(name: String, values: Floats)] {
+    trainer.checkpoint.tensors.map { name, values in
+      let copy = Floats(values.count, account)
+      copy.copy(from: values)
+      return (Progress.sharedPrefix + name, copy)
+    }
+  }
+
+  /// Lets a training go on from what `copies` kept; from its own start when that is nothing.
+  private static func begin(
+    _ trainer: Trainer,
+    with shared: [(name: String, values: Floats)],
+    at step: Int
+  ) throws {
+    guard !shared.isEmpty else { return }
+    let tensors = shared.map { name, values in
+      (name: String(name.dropFirst(Progress.sharedPrefix.count)), values: values)
+    }
+    try trainer.restore(
+      ["step": .integer(Int64(step))],
+      Checkpoint(state: .null, tensors: tensors)
+    )
   }
 
   /// Mean layers after which held-out tokens halt.
@@ -249,12 +343,18 @@ private struct Progress {
     let checkpoint: Checkpoint
   }
 
+  /// Begins the names of `shared`.
+  static let sharedPrefix = "shared."
+
   var done: [JSON] = []
   var pending: Pending?
+  /// Where the first training stood when the others part from it; none before, and when nothing is shared.
+  var shared: [(name: String, values: Floats)] = []
 
   init(_ checkpoint: Checkpoint?) {
     guard let checkpoint else { return }
     done = checkpoint.state["done"]?.asArray ?? []
+    shared = checkpoint.tensors.filter { $0.name.hasPrefix(Self.sharedPrefix) }
     guard let index = checkpoint.state["index"]?.asInteger, let loop = checkpoint.state["loop"]
     else { return }
     pending = Pending(index: Int(index), loop: loop, checkpoint: checkpoint)
