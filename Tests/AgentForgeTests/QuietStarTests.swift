@@ -310,6 +310,7 @@ struct QuietStarTests {
       try phase(QuietStar.self, steps: 1, small).run(packed)
     }
     #expect(error?.description.contains("compressed") == true)
+    #expect(error?.description.contains("parameters.models") == true)
   }
 
   @Test("a ternary model is gone on with as a dense one, and the log says so")

@@ -20,7 +20,7 @@ package enum Mergeable {
     guard faults.isEmpty else {
       throw RunFailure(
         "Only dense models of one shape and one tokenizer can be merged: "
-          + "\(faults.joined(separator: "; ")). Choose models that one run of cognate made."
+          + "\(faults.joined(separator: "; ")). In parameters.models name models that one run of cognate made."
       )
     }
   }

@@ -48,12 +48,10 @@ package struct BitNet: Phase {
 
   /// The parent, which must be dense.
   private func parent(_ context: any PhaseContext) throws -> (id: String, model: LanguageModel) {
-    guard let parent = try context.models().first else {
-      throw RunFailure("bitnet needs one model: name a dense model in parameters.models.")
-    }
-    guard parent.model.form == .dense, !parent.model.shape.quantizesActivations else {
+    let parent = try context.denseModel(for: Self.name)
+    guard !parent.model.shape.quantizesActivations else {
       throw RunFailure(
-        "bitnet needs a dense model, and \(parent.id) is \(parent.model.form.rawValue): name the model it was made of."
+        "\(parent.id) rounds its activations already: name another model in parameters.models."
       )
     }
     return parent

@@ -10,7 +10,7 @@ extension PhaseContext {
     let models = try models()
     guard let (id, model) = models.first, models.count == 1 else {
       throw RunFailure(
-        "\(phase.rawValue) takes one model and was given \(models.count): name one in models."
+        "\(phase.rawValue) takes one model and was given \(models.count): name one in parameters.models."
       )
     }
     switch model.form {
@@ -21,7 +21,7 @@ extension PhaseContext {
     case .compressed:
       throw RunFailure(
         "\(phase.rawValue) trains dense models and \(id) is \(model.form.rawValue): "
-          + "name the model it came from."
+          + "name the model it came from in parameters.models."
       )
     }
   }

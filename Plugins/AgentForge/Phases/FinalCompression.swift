@@ -51,7 +51,7 @@ package struct FinalCompression: Phase {
     }
     guard model.form != .compressed else {
       throw RunFailure(
-        "final_compression needs a model that is not compressed, and \(id) is: name the model it was made of."
+        "final_compression needs a model that is not compressed, and \(id) is: name the model it was made of in parameters.models."
       )
     }
     let settings = TrainSettings(
