@@ -60,6 +60,24 @@ struct ForgeTrainingTests {
     #expect(context.stored[0].model.extras[ForgeTraining.headName]?.count == 16 * 17)
   }
 
+  @Test("a model that can do no task practises some until the band is reached, and stays near it")
+  func aBeginnerComesIntoTheBand() throws {
+    let context = context()
+    let parameters = with([
+      "families": ["copying", "addition"], "learning_rate": 0.01, "window": 24,
+      "measure_tasks": 8, "measure_every": 3, "dream_every": 0,
+    ])
+    let report = try phase(ForgeTraining.self, steps: 300, batchSize: 8, parameters).run(context)
+    let curriculum = try #require(report["curriculum"])
+    let windows = try #require(curriculum["windows"]?.asInteger)
+    let before = try #require(curriculum["windows_before_band"]?.asInteger)
+    let share = try #require(curriculum["share_of_windows_in_band"]?.asNumber)
+    #expect(before < windows)
+    #expect(share * Double(windows) > 0.4 * Double(windows - before))
+    let lowest = curriculum["curve"]?.asArray?.compactMap { $0.asArray?[1].asNumber }.min()
+    #expect(lowest ?? 1 < 0.5)
+  }
+
   @Test(
     "a run stopped at a step and continued ends with the same bits",
     arguments: [0, 2, 5, 6, 11]

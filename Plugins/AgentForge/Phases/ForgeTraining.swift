@@ -4,7 +4,8 @@ package import GatewayPlugin
 /// dreams.
 ///
 /// Tasks have answers that can be checked. What counts as success is an answer that the model really generated,
-/// greedily; their difficulty moves so that 55 to 75 % of the last answers are right. Text is mixed in, so that the
+/// greedily; their difficulty moves so that 55 to 75 % of the last answers are right; below 1 it is the share of new
+/// tasks among a few that are practised. Text is mixed in, so that the
 /// model does not forget it. In a dream cycle it answers tasks at a high temperature, and is trained for some steps on
 /// the answers that were right.
 package struct ForgeTraining: Phase {

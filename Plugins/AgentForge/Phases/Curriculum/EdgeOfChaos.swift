@@ -3,10 +3,13 @@ package import GatewayPlugin
 /// Moves the difficulty of tasks so that the share of right answers stays in a band: neither dull nor hopeless.
 ///
 /// The share is that of the last `window` answers. Outside the band the difficulty is pushed, with momentum; a
-/// difficulty between two levels gives tasks of either, in proportion.
+/// difficulty between two levels gives tasks of either, in proportion. Below the easiest level is one more, of the few
+/// tasks that are practised again and again: who can do nothing yet begins with what can be learnt by heart.
 package struct EdgeOfChaos: Sendable, Equatable {
   /// The levels there are.
   package static let levels = 1...10
+  /// The level of tasks that are practised.
+  package static let practice = 0
 
   /// How it moves.
   package struct Settings: Sendable, Equatable {
@@ -24,14 +27,14 @@ package struct EdgeOfChaos: Sendable, Equatable {
   }
 
   private let settings: Settings
-  /// The difficulty, 1...10.
+  /// The difficulty, 0...10.
   package private(set) var value = Double(levels.lowerBound)
   private var velocity = 0.0
   private var outcomes: [Bool] = []
   /// Moves that had a full window, and those whose share lay in the band.
   package private(set) var windows = 0
   package private(set) var windowsInside = 0
-  /// Windows before the first that lay in the band: until then even the easiest tasks were too hard.
+  /// Windows before the first that lay in the band.
   package private(set) var windowsBefore = 0
 
   /// Begins at the easiest level.
@@ -60,7 +63,7 @@ package struct EdgeOfChaos: Sendable, Equatable {
       ? success - settings.high : success < settings.low ? success - settings.low : 0
     velocity =
       settings.momentum * velocity + (1 - settings.momentum) * settings.pace * outside
-    let range = Double(Self.levels.lowerBound)...Double(Self.levels.upperBound)
+    let range = Double(Self.practice)...Double(Self.levels.upperBound)
     let next = value + velocity
     value = min(max(next, range.lowerBound), range.upperBound)
     // At an end of the range nothing is stored up for the way back.
@@ -70,7 +73,7 @@ package struct EdgeOfChaos: Sendable, Equatable {
   /// The level of a new task: one of the two beside the difficulty.
   ///
   /// - Parameter generator: Drawn from once.
-  /// - Returns: 1...10.
+  /// - Returns: 0...10.
   package func level(_ generator: inout Generator) -> Int {
     let below = value.rounded(.down)
     let isHarder = generator.uniform() < value - below
@@ -95,7 +98,7 @@ package struct EdgeOfChaos: Sendable, Equatable {
     guard let value = state?["value"]?.asNumber, let velocity = state?["velocity"]?.asNumber,
       let outcomes = state?["outcomes"]?.asArray?.compactMap(\.asBool),
       let windows = state?["windows"]?.asInteger, let inside = state?["windows_inside"]?.asInteger,
-      let before = state?["windows_before"]?.asInteger, (1...10).contains(value),
+      let before = state?["windows_before"]?.asInteger, (0...10).contains(value),
       outcomes.count <= settings.window
     else { throw RunFailure("The checkpoint does not say the difficulty; start the run anew.") }
     self.value = value

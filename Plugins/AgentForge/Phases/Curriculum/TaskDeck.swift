@@ -30,6 +30,8 @@ package struct TaskDeck: Sendable {
   /// Tasks that are only measured with: of each family some of every level that fits.
   package private(set) var evaluation: [EncodedTask] = []
   private var excluded: Set<Task> = []
+  /// Of each family two of the easiest tasks: those of the level of practice.
+  private var practised: [EncodedTask] = []
 
   /// Tasks drawn in vain before a level counts as one that does not fit.
   private static let attempts = 64
@@ -63,6 +65,9 @@ package struct TaskDeck: Sendable {
         excluded.insert(task.task)
       }
     }
+    for family in families + families {
+      if let task = draw(family, levels.lowerBound, &generator) { practised.append(task) }
+    }
   }
 
   private func draw(_ family: any TaskFamily, _ level: Int, _ generator: inout Generator)
@@ -80,11 +85,15 @@ package struct TaskDeck: Sendable {
   /// A task that is not kept for evaluation, of any family.
   ///
   /// - Parameters:
-  ///   - level: 1...10.
+  ///   - level: 0...10; at 0 it is one of a few that are always the same.
   ///   - generator: Decides it.
   /// - Returns: The task.
   /// - Throws: `RunFailure` when in no family a task of that level fits.
   package func draw(level: Int, _ generator: inout Generator) throws(RunFailure) -> EncodedTask {
+    if level == EdgeOfChaos.practice, !practised.isEmpty {
+      return practised[generator.below(practised.count)]
+    }
+    let level = max(level, EdgeOfChaos.levels.lowerBound)
     let first = generator.below(families.count)
     for index in families.indices {
       let family = families[(first + index) % families.count]
