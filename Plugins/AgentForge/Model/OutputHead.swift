@@ -61,7 +61,7 @@ extension Transformer {
         )
       }
     }
-    return unsafe forge_sum(positions.count, space.losses.start)
+    return (0..<positions.count).reduce(0) { $0 + Double(space.losses[$1]) }
   }
 
   /// The losses of predicting `targets`, in nats; nothing is learnt.
