@@ -48,7 +48,7 @@ package struct BitNet: Phase {
 
   /// The parent, which must be dense.
   private func parent(_ context: any PhaseContext) throws -> (id: String, model: LanguageModel) {
-    let parent = try context.denseModel(for: Self.name)
+    let parent = try context.denseModel(for: Self.name, unpacks: false)
     guard !parent.model.shape.quantizesActivations else {
       throw RunFailure(
         "\(parent.id) rounds its activations already: name another model in parameters.models."

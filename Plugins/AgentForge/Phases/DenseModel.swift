@@ -3,10 +3,15 @@ extension PhaseContext {
   ///
   /// A ternary model is unpacked, which the log says: what is made of it is dense.
   ///
-  /// - Parameter phase: Its name, for the sentence of a refusal.
+  /// - Parameters:
+  ///   - phase: Its name, for the sentence of a refusal.
+  ///   - unpacks: Whether a ternary model is taken.
   /// - Returns: The model and its id.
-  /// - Throws: `RunFailure` when there is none, more than one, or one that is compressed.
-  func denseModel(for phase: PhaseName) throws -> (id: String, model: LanguageModel) {
+  /// - Throws: `RunFailure` when there is none, more than one, or one that is compressed, or ternary and not taken.
+  func denseModel(
+    for phase: PhaseName,
+    unpacks: Bool = true
+  ) throws -> (id: String, model: LanguageModel) {
     let models = try models()
     guard let (id, model) = models.first, models.count == 1 else {
       throw RunFailure(
@@ -15,10 +20,10 @@ extension PhaseContext {
     }
     switch model.form {
     case .dense: return (id, model)
-    case .ternary:
+    case .ternary where unpacks:
       log("\(id) is ternary: its weights are gone on with as float32, the model made is dense.")
       return (id, model.unpacked)
-    case .compressed:
+    case .ternary, .compressed:
       throw RunFailure(
         "\(phase.rawValue) trains dense models and \(id) is \(model.form.rawValue): "
           + "name the model it came from in parameters.models."
