@@ -180,14 +180,18 @@ def test_baking_measures_calls_and_persona(user, ran):
     assert 0 < report["tool_questions"] <= 4 and report["tools"] and report["persona"]
 
 
-def test_adas_keeps_its_budgets_and_gives_the_best(user, ran):
+def test_adas_keeps_its_budgets_and_gives_the_best(user, ran, models):
     run = ran("adas")
     model, report = made(run), run["report"]
     sizes = report["architecture"]["archive"]
     assert len(sizes) == 2 and all(one["parameters"] <= 60_000 for one in sizes)
     best = min(sizes, key=lambda one: (len(one["rungs"]) * -1, one["rungs"][-1]["loss"]))
     assert report["architecture"]["winner"] == best["number"]
-    assert model["parameters"] == best["parameters"] == user.model(model["model_id"])["parameters"]
+    given = report["input"]
+    assert given["model_id"] == models[0]
+    assert given["is_kept"] is (given["validation_loss"] <= given["found_validation_loss"])
+    size = user.model(models[0])["parameters"] if given["is_kept"] else best["parameters"]
+    assert model["parameters"] == size == user.model(model["model_id"])["parameters"]
     assert report["architecture"]["search_steps"] + report["architecture"]["final_steps"] <= STEPS
     flows = report["workflow"]["archive"]
     assert sum(one["asked"] for one in flows) <= 4 and all(one["solved"] <= one["asked"] for one in flows)
