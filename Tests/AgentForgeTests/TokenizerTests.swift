@@ -79,7 +79,9 @@ struct TokenizerTests {
 
   @Test("a word longer than the limit is cut there, and elsewhere nothing changes")
   func aLongWordIsCut() {
-    for text in ["aaaaaaaaaa b", "a          b", "          ", "'s's's's", "a  b  c  d", "é!!!!!! 12"] {
+    for text in [
+      "aaaaaaaaaa b", "a          b", "          ", "'s's's's", "a  b  c  d", "é!!!!!! 12",
+    ] {
       let bytes = Array(text.utf8)
       for limit in 3...12 {
         var start = 0

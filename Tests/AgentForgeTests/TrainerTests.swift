@@ -21,14 +21,11 @@ struct TrainerTests {
     let parameters = Parameters(shape(halts: halts))
     var generator = Generator(seed: 4)
     parameters.initialize(&generator)
-    return Trainer(
-      parameters,
-      settings,
-      parallel,
-      account,
-      makeEffective: isTernary
-        ? { TernaryWeights.round($0, $1, part: $2, parts: $3) } : nil
-    )
+    let round: @Sendable (Parameters, Parameters, Int, Int) -> Void = {
+      TernaryWeights.round($0, $1, part: $2, parts: $3)
+    }
+    let makeEffective = isTernary ? round : nil
+    return Trainer(parameters, settings, parallel, account, makeEffective: makeEffective)
   }
 
   private static func settings(rows: Int, shards: Int, accumulation: Int = 1) -> TrainSettings {
@@ -50,7 +47,9 @@ struct TrainerTests {
 
   @Test(
     "a step is the same however a batch is split, evenly or not",
-    arguments: [(2, 1), (3, 1), (4, 1), (6, 1), (7, 1), (1, 2), (1, 7), (2, 2), (3, 2), (4, 3), (7, 7)]
+    arguments: [
+      (2, 1), (3, 1), (4, 1), (6, 1), (7, 1), (1, 2), (1, 7), (2, 2), (3, 2), (4, 3), (7, 7),
+    ]
   )
   func aStepIsTheSameHoweverItIsSplit(shards: Int, accumulation: Int) throws {
     for halts in [false, true] {

@@ -33,12 +33,13 @@ struct SmallModel {
     let transformer = Transformer(shape)
     transformer.forward(tokens, rows: rows, length: length, parameters, space)
     // Graves' ponder time: layers and remainder.
-    let ponder = space.halting.map { halting in
-      (0..<18).reduce(0.0) { sum, position in
-        let last = halting.last[position]
-        return sum + Double(last + 1 + halting.weights[Int(last) * 18 + position])
-      } * Double(ponderCost)
-    } ?? 0
+    let ponder =
+      space.halting.map { halting in
+        (0..<18).reduce(0.0) { sum, position in
+          let last = halting.last[position]
+          return sum + Double(last + 1 + halting.weights[Int(last) * 18 + position])
+        } * Double(ponderCost)
+      } ?? 0
     guard let gradients else {
       return transformer.losses(targets, parameters, space).reduce(0) { $0 + Double($1) } / 17
         + ponder
