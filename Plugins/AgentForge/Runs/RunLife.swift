@@ -55,7 +55,9 @@ struct RunLife {
     }
     let phase = try makePhase()
     if !run.isReal { return try dryRun(phase) }
-    let estimated = try run.memoryEstimated ?? prepare(phase)
+    // What was planned at the first start knew of no checkpoint.
+    let planned = try run.memoryEstimated.map { $0 + (try session.checkpointBytes()) }
+    let estimated = try planned ?? prepare(phase)
     session.beginMeasuring()
     let report = try phase.run(session)
     return report.adding([

@@ -72,10 +72,10 @@ package final class RunSession: PhaseContext {
   package var shards: Int { run.shards }
 
   /// Bytes of what a phase is given beside its own: the models it asked for, once, and the checkpoint it goes on from.
-  func givenBytes() throws -> Int {
-    let checkpoint = try around.checkpoints.bytes(run: run.id)
-    return modelBytes + checkpoint
-  }
+  func givenBytes() throws -> Int { modelBytes + (try checkpointBytes()) }
+
+  /// Bytes of the checkpoint it goes on from; 0 at its first start.
+  func checkpointBytes() throws -> Int { try around.checkpoints.bytes(run: run.id) }
 
   package func models() throws -> [(id: String, model: LanguageModel)] {
     let before = account.current
