@@ -103,16 +103,16 @@ def test_two_runs_at_once_give_what_they_give_alone(forge, user):
 
 def test_a_run_cancelled_within_a_step_makes_nothing_and_goes_on_later(forge, user):
     order = {**SMALL, "width": 64, "context": 64}
-    task = user.begin("cognate", 20, 128, **order)
+    task = user.begin("cognate", 120, 128, **order)
     user.reached(task, 2)
     assert user.post(f"/v1/models/train/{task}/cancel").data["status"] == "cancelled"
     user.completed(user.train(1))  # Its thread is free again.
     stopped = user.ended(task)
     assert stopped["status"] == "cancelled" and stopped["models"] == [] and "cancelled by its owner" in stopped["error"]
-    assert 2 <= stopped["step"] < 20 and not leftovers(forge)
+    assert 2 <= stopped["step"] < 120 and not leftovers(forge)
     assert eventually(lambda: checkpoints(forge, task), what="the checkpoint")
     assert user.post(f"/v1/models/train/{task}/resume").status == 200
-    assert weights(user, task) == weights(user, user.begin("cognate", 20, 128, **order))
+    assert weights(user, task) == weights(user, user.begin("cognate", 120, 128, **order))
 
 
 def test_a_loss_that_is_no_number_ends_the_run_with_the_step_and_the_rate(user):

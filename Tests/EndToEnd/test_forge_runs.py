@@ -123,7 +123,7 @@ def test_runs_wait_in_order_and_one_too_many_gets_429(user):
 
 
 def test_a_cancelled_run_is_resumed_from_its_checkpoint(user):
-    task = user.train(400)
+    task = user.train(5000)
     user.reached(task, 20)
     user.post(f"/v1/models/train/{task}/cancel")
     stopped = eventually(lambda: user.run(task)["finished_at"] and user.run(task))
