@@ -124,7 +124,7 @@ enum LimitVariables {
       "LIMIT_POOL_THREAD_COUNT",
       \.poolThreads,
       1...256,
-      "Threads that run plugin handlers."
+      "Threads that run plugin handlers; as many more serve calls between plugins."
     ),
     .limit(
       "LIMIT_POOL_QUEUE_COUNT",
