@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import sqlite3
 import time
@@ -218,9 +219,18 @@ def test_health_and_metrics_say_what_is_going_on(forge, user):
     user.ended(user.train(5))
     detail = eventually(lambda: forge.get("/health").json()["services"].get("agent_forge"))
     assert detail["status"] == "running", detail
-    metrics = forge.get("/metrics", bearer(make_token("operator", "admin"))).body.decode()
-    for name in ("agent_forge_steps_total", "agent_forge_loss_nats", "agent_forge_train_tokens_total"):
-        assert name in metrics
+    operator = bearer(make_token("operator", "admin"))
+
+    def metric(name):
+        found = re.search(rf"^{re.escape(name)} (\S+)$", forge.get("/metrics", operator).body.decode(), re.MULTILINE)
+        return found and float(found[1])
+
+    assert metric("agent_forge_steps_total") >= 5 and metric('agent_forge_loss_nats{phase="cognate"}') > 0
+    rate = 'agent_forge_tokens_per_second{phase="cognate"}'
+    task = user.train(5000)
+    assert eventually(lambda: metric(rate), what="the rate of a run")
+    user.post(f"/v1/models/train/{task}/cancel")
+    eventually(lambda: metric(rate) == 0, what="no rate without a run")
 
 
 def test_no_run_is_taken_while_the_disk_is_nearly_full(start, utilities, agent_forge):

@@ -35,7 +35,6 @@ struct RunProgress {
   private var storedStep: Int?
   private var lastEvent: UInt64 = 0
   private var lastWrite: UInt64?
-  private var lastPoint: UInt64
 
   /// Whether the run was ended by someone else, as the last write found.
   private(set) var isOver = false
@@ -46,13 +45,12 @@ struct RunProgress {
     self.around = around
     events = run.events
     began = around.now()
-    lastPoint = began
   }
 
   mutating func add(_ point: ProgressPoint) {
     let now = around.now()
     let point = point.withoutNonsense
-    measure(point, now)
+    measure(point)
     if first == nil { first = point }
     last = point
     isToldLast = false
@@ -88,13 +86,11 @@ struct RunProgress {
     stride *= 2
   }
 
-  private mutating func measure(_ point: ProgressPoint, _ now: UInt64) {
+  private func measure(_ point: ProgressPoint) {
     let before = last?.step ?? (run.attempts > 1 ? point.step : 0)
     around.measure(.steps(max(0, point.step - before)))
-    let seconds = Double(now - lastPoint) / 1e9
-    if point.tokensPerSecond > 0 { around.measure(.tokens(point.tokensPerSecond * seconds)) }
+    if point.tokensPerSecond > 0 { around.measure(.rate(point.tokensPerSecond, run.phase)) }
     if let loss = point.loss { around.measure(.loss(loss, run.phase)) }
-    lastPoint = now
   }
 
   private mutating func tell(_ point: ProgressPoint, _ now: UInt64) {

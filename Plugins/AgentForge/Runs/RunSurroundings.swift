@@ -37,7 +37,7 @@ package struct RunSurroundings: Sendable {
   /// A number for operators.
   package enum Measure: Sendable, Equatable {
     case steps(Int)
-    case tokens(Double)
+    case rate(Double, PhaseName)
     case loss(Double, PhaseName)
     case ended(RunRecord.Status)
   }
