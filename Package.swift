@@ -41,6 +41,8 @@ let package = Package(
     .library(name: "GatewayPlugin", targets: ["GatewayPlugin"]),
     .library(name: "utilities", type: .dynamic, targets: ["UtilitiesEntry"]),
     .library(name: "agent_forge", type: .dynamic, targets: ["AgentForgeEntry"]),
+    .library(name: "tokens", type: .dynamic, targets: ["TokensEntry"]),
+    .library(name: "p2p_fog", type: .dynamic, targets: ["P2PFogEntry"]),
     .library(name: "hello_swift", type: .dynamic, targets: ["HelloSwiftEntry"]),
   ],
   targets: [
@@ -144,6 +146,43 @@ let package = Package(
       linkerSettings: sealed
     ),
 
+    .target(
+      name: "Tokens",
+      dependencies: ["GatewayPlugin", "PluginStorage"],
+      path: "Plugins/Tokens",
+      exclude: ["Entry", "README.md"],
+      swiftSettings: strict
+    ),
+    .target(
+      name: "TokensEntry",
+      dependencies: ["Tokens", "GatewayPlugin", "CGatewayPlugin"],
+      path: "Plugins/Tokens/Entry",
+      swiftSettings: strict + ownRuntime,
+      linkerSettings: sealed
+    ),
+
+    // What a peer is, without a host: protocol logic that a simulator drives as well, and the loop over its sockets.
+    .target(
+      name: "Peering",
+      dependencies: ["Wire", "PluginStorage", "COpenSSL"],
+      path: "Plugins/P2PFog/Peering",
+      swiftSettings: strict
+    ),
+    .target(
+      name: "P2PFog",
+      dependencies: ["GatewayPlugin", "PluginStorage", "Peering"],
+      path: "Plugins/P2PFog",
+      exclude: ["Entry", "Peering", "README.md"],
+      swiftSettings: strict
+    ),
+    .target(
+      name: "P2PFogEntry",
+      dependencies: ["P2PFog", "GatewayPlugin", "CGatewayPlugin"],
+      path: "Plugins/P2PFog/Entry",
+      swiftSettings: strict + ownRuntime,
+      linkerSettings: sealed
+    ),
+
     .testTarget(
       name: "WireTests",
       dependencies: ["Wire"],
@@ -180,6 +219,24 @@ let package = Package(
       dependencies: ["AgentForge", "PluginStorage", "CForge", "GatewayPlugin", "Wire"],
       path: "Tests/AgentForgeTests",
       exclude: ["Reference"],
+      swiftSettings: tested
+    ),
+    .testTarget(
+      name: "TokensTests",
+      dependencies: ["Tokens", "PluginStorage", "GatewayPlugin", "Wire"],
+      path: "Tests/TokensTests",
+      swiftSettings: tested
+    ),
+    .testTarget(
+      name: "PeeringTests",
+      dependencies: ["Peering", "PluginStorage", "Wire"],
+      path: "Tests/PeeringTests",
+      swiftSettings: tested
+    ),
+    .testTarget(
+      name: "P2PFogTests",
+      dependencies: ["P2PFog", "Peering", "PluginStorage", "GatewayPlugin", "Wire"],
+      path: "Tests/P2PFogTests",
       swiftSettings: tested
     ),
   ],
