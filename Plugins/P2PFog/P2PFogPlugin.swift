@@ -12,5 +12,6 @@ public final class P2PFogPlugin: Plugin {
   /// Makes the peer of the host's data directory.
   ///
   /// - Parameter host: What the gateway offers.
+  /// - Throws: `PluginFailure` for bad settings.
   public init(host: Host) throws {}
 }

@@ -1,3 +1,5 @@
+import PluginStorage
+
 /// Who a peer is: its Ed25519 public key (RFC 8032), 32 bytes.
 package struct PeerID: Hashable, Sendable, Comparable, CustomStringConvertible {
   /// Bytes of an identity.
@@ -14,12 +16,12 @@ package struct PeerID: Hashable, Sendable, Comparable, CustomStringConvertible {
 
   /// An identity from its 64 lower-case hexadecimal digits; `nil` for anything else.
   package init?(text: String) {
-    guard let bytes = HexadecimalText.bytes(text) else { return nil }
+    guard let bytes = Hexadecimal.bytes(text) else { return nil }
     self.init(bytes)
   }
 
   /// 64 lower-case hexadecimal digits.
-  package var description: String { HexadecimalText.of(bytes) }
+  package var description: String { Hexadecimal.text(bytes) }
 
   /// The first 12 digits, for lines that people read.
   package var short: String { String(description.prefix(12)) }

@@ -1,0 +1,153 @@
+/// The peers that this one talks with, and how an unknown one becomes one of them.
+///
+/// An unknown peer gets the handshake and nothing else. It is let in by an invitation that this peer issued, by the secret of
+/// the network, or, where the operator allows it, because a known peer has introduced it. Belongs to the thread of the
+/// network's loop; what has to outlive the process leaves as `changes`.
+package struct Roster: Sendable {
+  /// Records held at most; a further introduced peer is passed over.
+  package static let limit = 4096
+
+  /// What has to be stored.
+  package enum Change: Sendable, Equatable {
+    /// A peer is known from now on, or has a newer record.
+    case known(PeerRecord, How)
+    /// An invitation was redeemed, and is worth nothing any more; its digest.
+    case redeemed([UInt8], by: PeerID)
+  }
+
+  /// How a peer became known.
+  package enum How: String, Sendable {
+    case configured, invited, network, introduced
+  }
+
+  /// An invitation that waits for its peer.
+  package struct Invitation: Sendable, Equatable {
+    /// SHA-256 of its secret, 32 bytes; the secret itself is kept by nobody here.
+    package let digest: [UInt8]
+    /// Milliseconds since 1970.
+    package let expiresAt: UInt64
+
+    package init(digest: [UInt8], expiresAt: UInt64) {
+      self.digest = digest
+      self.expiresAt = expiresAt
+    }
+  }
+
+  /// This peer.
+  package let own: PeerID
+  /// Whether a known peer's word makes another peer known.
+  package let admitsIntroduced: Bool
+
+  private var records: [PeerID: PeerRecord] = [:]
+  // Known by key alone: configured without a record, which comes with the first handshake.
+  private var expected: Set<PeerID> = []
+  private var banned: Set<PeerID> = []
+  private var invitations: [Invitation] = []
+
+  /// What has to be stored, oldest first; whoever stores it empties it.
+  package var changes: [Change] = []
+
+  /// A roster without peers.
+  ///
+  /// - Parameters:
+  ///   - own: This peer.
+  ///   - admitsIntroduced: Whether a known peer's word makes another peer known.
+  package init(own: PeerID, admitsIntroduced: Bool) {
+    self.own = own
+    self.admitsIntroduced = admitsIntroduced
+  }
+
+  /// The known peers' records, in order of their identities.
+  package var all: [PeerRecord] { records.values.sorted { $0.id < $1.id } }
+
+  /// How many peers are known by record.
+  package var count: Int { records.count }
+
+  /// The newest record of a known peer.
+  package func record(of id: PeerID) -> PeerRecord? { records[id] }
+
+  /// Whether this peer talks with `id`.
+  package func isKnown(_ id: PeerID) -> Bool { records[id] != nil || expected.contains(id) }
+
+  /// Makes a peer known by its key, before it has shown a record.
+  package mutating func expect(_ id: PeerID) {
+    if id != own, !banned.contains(id) { expected.insert(id) }
+  }
+
+  /// Puts back what was stored, without a change to be stored.
+  package mutating func restore(_ record: PeerRecord) {
+    if record.id != own, !banned.contains(record.id) { records[record.id] = record }
+  }
+
+  /// Lets an invitation be redeemed, once.
+  package mutating func invite(_ invitation: Invitation) { invitations.append(invitation) }
+
+  /// Forgets a peer, and refuses it from now on until `expect` is preceded by `pardon`.
+  package mutating func ban(_ id: PeerID) {
+    banned.insert(id)
+    records[id] = nil
+    expected.remove(id)
+  }
+
+  /// Lets a banned peer be made known again.
+  package mutating func pardon(_ id: PeerID) { banned.remove(id) }
+
+  /// Whether the other side of a complete handshake is let in.
+  ///
+  /// - Parameters:
+  ///   - record: As the handshake has proven it.
+  ///   - proof: As the handshake brought it.
+  ///   - now: For the age of invitations.
+  /// - Returns: False for a peer that stays unknown: the connection is closed without a word.
+  package mutating func admit(
+    _ record: PeerRecord,
+    _ proof: PeerHandshake.Proof,
+    now: Moment
+  ) -> Bool {
+    guard record.id != own, !banned.contains(record.id) else { return false }
+    if isKnown(record.id) {
+      keep(record, .configured)
+      return true
+    }
+    switch proof {
+    case .none: return false
+    case .network: keep(record, .network)
+    case .invitation(let secret):
+      let digest = KeyDerivation.sha256(secret)
+      invitations.removeAll { $0.expiresAt <= now.wall }
+      guard let index = invitations.firstIndex(where: { KeyDerivation.areEqual($0.digest, digest) })
+      else { return false }
+      invitations.remove(at: index)
+      changes.append(.redeemed(digest, by: record.id))
+      keep(record, .invited)
+    }
+    return records[record.id] != nil
+  }
+
+  /// Takes a record that a known peer passed on.
+  ///
+  /// - Parameter record: Its signature is right.
+  /// - Returns: Whether it was news: of a known peer and newer, or of a peer that is let in by introduction.
+  @discardableResult
+  package mutating func introduce(_ record: PeerRecord) -> Bool {
+    guard record.id != own, !banned.contains(record.id) else { return false }
+    if let held = records[record.id] {
+      guard record.sequence > held.sequence else { return false }
+    } else if !expected.contains(record.id), !admitsIntroduced {
+      return false
+    }
+    keep(record, .introduced)
+    return records[record.id] == record
+  }
+
+  private mutating func keep(_ record: PeerRecord, _ how: How) {
+    if let held = records[record.id] {
+      guard record.sequence > held.sequence else { return }
+    } else if records.count >= Self.limit {
+      return
+    }
+    records[record.id] = record
+    expected.remove(record.id)
+    changes.append(.known(record, how))
+  }
+}
