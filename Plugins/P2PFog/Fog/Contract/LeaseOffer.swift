@@ -24,8 +24,10 @@ package struct LeaseOffer: Sendable, Equatable {
   package var jobID: String
   package var type: JobType
   package var requirements: Requirements
-  /// Of `train`: the body of `POST /v1/models/train`, whose data files are among `inputs`. Of `inference`: `model_id` and
-  /// `prompts` with the parameters of `forge.generate`. Of `process`: `bundle` (an input's file id), `command` (words),
+  /// What the type needs to know.
+  ///
+  /// `train` has the body of `POST /v1/models/train`, whose data files are among `inputs`; `inference` has `model_id` and
+  /// `prompts` with the parameters of `forge.generate`; `process` has `bundle` (an input's file id), `command` (words) and
   /// `environment`.
   package var parameters: JSON
   package var inputs: [Input]
