@@ -10,6 +10,8 @@ package enum SQLValue: Sendable, Equatable {
 
   /// Text, or NULL for `nil`.
   package static func optional(_ text: String?) -> SQLValue { text.map(SQLValue.text) ?? .null }
+  /// A count, or NULL for `nil`.
+  package static func optional(_ count: Int?) -> SQLValue { count.map(SQLValue.count) ?? .null }
   /// 1 or 0.
   package static func flag(_ value: Bool) -> SQLValue { .integer(value ? 1 : 0) }
   /// A count.

@@ -1,0 +1,289 @@
+import GatewayPlugin
+package import Peering
+package import PluginStorage
+
+/// Messages that came for this gateway's users, and those they have sent.
+package struct MessageStore: Sendable {
+  /// Whose messages, and which of them.
+  package struct Filter: Sendable, Equatable {
+    /// Empty for the peer itself.
+    package var user: String
+    /// `in` or `out`.
+    package var direction: String
+    package var status: String?
+    package var kind: String?
+    package var peer: String?
+    /// Newer ones than this number alone.
+    package var after: Int?
+
+    package init(user: String, direction: String) {
+      self.user = user
+      self.direction = direction
+    }
+  }
+
+  /// One message as it is kept.
+  package struct Entry: Sendable, Equatable {
+    /// Rises with each message of the gateway.
+    package var number: Int
+    /// 32 hexadecimal digits.
+    package var id: String
+    package var direction: String
+    package var user: String
+    /// `nil` for all peers.
+    package var peer: String?
+    package var peerUser: String
+    package var kind: String
+    package var priority: Int
+    /// `auto` until a transport has carried it.
+    package var transport: String
+    package var status: String
+    package var reason: String
+    package var hops: Int?
+    package var roundTripMicroseconds: Int?
+    /// JSON.
+    package var payload: String
+    /// Milliseconds since 1970, by the sender's clock.
+    package var sentAt: UInt64
+    /// Milliseconds since 1970, by this gateway's.
+    package var at: UInt64
+  }
+
+  /// Messages of one inbox or outbox that are kept; the oldest go first.
+  package static let keptPerUser = 10_000
+
+  private let database: Database
+
+  /// The store in `database`, which has the tables of `DatabaseSchema.p2pFog`.
+  package init(_ database: Database) { self.database = database }
+
+  /// Stores messages that have arrived, all or none.
+  ///
+  /// - Parameters:
+  ///   - messages: With the transport that brought each; one that is stored already is passed over.
+  ///   - now: Milliseconds since 1970.
+  /// - Returns: Those that are new, as they are kept.
+  /// - Throws: `StorageError`; then none is stored, and none may be acknowledged.
+  package func receive(
+    _ messages: [(message: PeerMessage, transport: PeerMessage.Transport, hops: Int?)],
+    now: UInt64
+  ) throws(StorageError) -> [Entry] {
+    if messages.isEmpty { return [] }
+    return try database.write { (connection) throws(StorageError) in
+      var stored: [Entry] = []
+      for (message, transport, hops) in messages {
+        var entry = Entry(received: message, transport, hops: hops, now: now)
+        guard try Self.insert(&entry, &connection) else { continue }
+        stored.append(entry)
+      }
+      return stored
+    }
+  }
+
+  /// Stores a message that is about to be sent.
+  ///
+  /// - Returns: Its number.
+  package func send(_ entry: Entry) throws(StorageError) -> Int {
+    try database.write { (connection) throws(StorageError) in
+      var entry = entry
+      guard try Self.insert(&entry, &connection) else {
+        throw .statement(code: 19, reason: "the message is there already", sql: "")
+      }
+      return entry.number
+    }
+  }
+
+  /// Stores what became of a sent message; one whose end is known already keeps it.
+  ///
+  /// - Returns: The message, when it changed.
+  package func settle(
+    _ id: String,
+    status: String,
+    reason: String,
+    transport: PeerMessage.Transport,
+    hops: Int?,
+    roundTripMicroseconds: Int?
+  ) throws(StorageError) -> Entry? {
+    try database.write { (connection) throws(StorageError) in
+      let changed = try connection.run(
+        """
+        UPDATE messages SET status = ?2, reason = ?3, transport = ?4, hops = ?5, round_trip_us = ?6
+        WHERE direction = 'out' AND id = ?1 AND status = 'sent'
+        """,
+        [
+          .text(id), .text(status), .text(reason), .text(transport.rawValue), .optional(hops),
+          .optional(roundTripMicroseconds),
+        ]
+      )
+      if changed == 0 { return nil }
+      return try connection.first(
+        "SELECT \(Self.columns) FROM messages WHERE direction = 'out' AND id = ?1",
+        [.text(id)],
+        Self.entry
+      )
+    }
+  }
+
+  /// Sent messages whose end nobody will report any more: the process that carried them is gone.
+  package func abandonSent(reason: String) throws(StorageError) {
+    try database.write { (connection) throws(StorageError) -> Void in
+      try connection.run(
+        "UPDATE messages SET status = 'undelivered', reason = ?1 WHERE direction = 'out' AND status = 'sent'",
+        [.text(reason)]
+      )
+    }
+  }
+
+  /// One page, the newest first (the oldest first with `after`), and how many there are.
+  package func list(
+    _ filter: Filter,
+    limit: Int,
+    offset: Int
+  ) throws(StorageError) -> (entries: [Entry], total: Int) {
+    let condition = """
+      user = ?1 AND direction = ?2 AND (?3 IS NULL OR status = ?3) AND (?4 IS NULL OR kind = ?4)
+      AND (?5 IS NULL OR peer = ?5) AND (?6 IS NULL OR number > ?6)
+      """
+    let values: [SQLValue] = [
+      .text(filter.user), .text(filter.direction), .optional(filter.status), .optional(filter.kind),
+      .optional(filter.peer), .optional(filter.after),
+    ]
+    let order = filter.after == nil ? "DESC" : "ASC"
+    return try database.read { (connection) throws(StorageError) in
+      let total = try connection.first("SELECT count(*) FROM messages WHERE \(condition)", values) {
+        $0.count(0)
+      }
+      let entries = try connection.rows(
+        "SELECT \(Self.columns) FROM messages WHERE \(condition) ORDER BY number \(order) LIMIT ?7 OFFSET ?8",
+        values + [.count(limit), .count(offset)],
+        Self.entry
+      )
+      return (entries, total ?? 0)
+    }
+  }
+
+  /// The messages of an id in a user's inbox and outbox.
+  package func find(_ id: String, user: String) throws(StorageError) -> [Entry] {
+    try database.read { (connection) throws(StorageError) in
+      try connection.rows(
+        "SELECT \(Self.columns) FROM messages WHERE id = ?1 AND user = ?2 ORDER BY number",
+        [.text(id), .text(user)],
+        Self.entry
+      )
+    }
+  }
+
+  /// Notes that received messages up to a number have been read.
+  package func markRead(upTo number: Int, user: String) throws(StorageError) -> Int {
+    try database.write { (connection) throws(StorageError) in
+      try connection.run(
+        """
+        UPDATE messages SET status = 'read'
+        WHERE user = ?1 AND direction = 'in' AND number <= ?2 AND status = 'received'
+        """,
+        [.text(user), .count(number)]
+      )
+    }
+  }
+
+  /// Deletes a message of a user.
+  ///
+  /// - Returns: Whether it was there.
+  package func delete(_ id: String, user: String) throws(StorageError) -> Bool {
+    try database.write { (connection) throws(StorageError) in
+      try connection.run(
+        "DELETE FROM messages WHERE id = ?1 AND user = ?2",
+        [.text(id), .text(user)]
+      ) > 0
+    }
+  }
+
+  private static let columns = """
+    number, id, direction, user, peer, peer_user, kind, priority, transport, status, reason, hops, round_trip_us,
+    payload, sent_at, at
+    """
+
+  private static func entry(_ row: Row) -> Entry {
+    Entry(
+      number: row.count(0),
+      id: row.text(1),
+      direction: row.text(2),
+      user: row.text(3),
+      peer: row.optionalText(4),
+      peerUser: row.text(5),
+      kind: row.text(6),
+      priority: row.count(7),
+      transport: row.text(8),
+      status: row.text(9),
+      reason: row.text(10),
+      hops: row.optionalInteger(11).map { Int($0) },
+      roundTripMicroseconds: row.optionalInteger(12).map { Int($0) },
+      payload: row.text(13),
+      sentAt: UInt64(bitPattern: row.integer(14)),
+      at: UInt64(bitPattern: row.integer(15))
+    )
+  }
+
+  /// Adds a row and drops what is beyond the bound; false for one that is there already.
+  private static func insert(_ entry: inout Entry, _ connection: inout Connection)
+    throws(StorageError) -> Bool
+  {
+    let added = try connection.run(
+      """
+      INSERT OR IGNORE INTO messages (id, direction, user, peer, peer_user, kind, priority, transport, status, payload,
+        sent_at, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+      """,
+      [
+        .text(entry.id), .text(entry.direction), .text(entry.user), .optional(entry.peer),
+        .text(entry.peerUser), .text(entry.kind), .count(entry.priority), .text(entry.transport),
+        .text(entry.status), .text(entry.payload), .integer(Int64(bitPattern: entry.sentAt)),
+        .integer(Int64(bitPattern: entry.at)),
+      ]
+    )
+    if added == 0 { return false }
+    entry.number = try connection.first("SELECT last_insert_rowid()") { $0.count(0) } ?? 0
+    try connection.run(
+      """
+      DELETE FROM messages WHERE user = ?1 AND direction = ?2 AND number <= (
+        SELECT number FROM messages WHERE user = ?1 AND direction = ?2
+        ORDER BY number DESC LIMIT 1 OFFSET \(keptPerUser))
+      """,
+      [.text(entry.user), .text(entry.direction)]
+    )
+    return true
+  }
+}
+
+extension MessageStore.Entry {
+  fileprivate init(
+    received message: PeerMessage,
+    _ transport: PeerMessage.Transport,
+    hops: Int?,
+    now: UInt64
+  ) {
+    self.init(
+      number: 0,
+      id: Hexadecimal.text(message.id),
+      direction: "in",
+      user: message.user,
+      peer: message.sender.description,
+      peerUser: message.senderUser,
+      kind: message.kind,
+      priority: Int(message.priority),
+      transport: transport.rawValue,
+      status: "received",
+      reason: "",
+      hops: hops,
+      roundTripMicroseconds: nil,
+      payload: Self.json(message.payload),
+      sentAt: message.sentAt,
+      at: now
+    )
+  }
+
+  /// A payload as JSON: what is none already is wrapped as base64.
+  private static func json(_ payload: [UInt8]) -> String {
+    if (try? JSON.parse(payload)) != nil { return String(decoding: payload, as: UTF8.self) }
+    return JSON.object([.init(name: "base64", value: .string(Base64.encode(payload)))]).text
+  }
+}

@@ -1,0 +1,43 @@
+/// What is kept of peers and of messages.
+enum PeerTables {
+  static let create = """
+    CREATE TABLE peers (
+      id TEXT PRIMARY KEY,
+      record TEXT,                    -- hexadecimal; NULL for one that is expected and has not been met
+      endpoint TEXT,                  -- where the operator says it is; else the record's
+      how TEXT NOT NULL,
+      added_at INTEGER NOT NULL,      -- milliseconds since 1970
+      banned INTEGER NOT NULL DEFAULT 0,
+      may_be_node INTEGER NOT NULL DEFAULT 0,
+      coordinator INTEGER NOT NULL DEFAULT 0  -- this gateway works for it
+    ) WITHOUT ROWID;
+    CREATE TABLE invitations (
+      digest TEXT PRIMARY KEY,        -- SHA-256 of the secret
+      created_at INTEGER NOT NULL,
+      expires_at INTEGER NOT NULL,
+      may_be_node INTEGER NOT NULL,
+      note TEXT NOT NULL,
+      redeemed_by TEXT
+    ) WITHOUT ROWID;
+    CREATE TABLE messages (
+      number INTEGER PRIMARY KEY AUTOINCREMENT,
+      id TEXT NOT NULL,
+      direction TEXT NOT NULL CHECK (direction IN ('in', 'out')),
+      user TEXT NOT NULL,             -- whose inbox or outbox; empty for the peer itself
+      peer TEXT,                      -- sender or recipient; NULL for all peers
+      peer_user TEXT NOT NULL,
+      kind TEXT NOT NULL,
+      priority INTEGER NOT NULL,
+      transport TEXT NOT NULL,
+      status TEXT NOT NULL,           -- in: received, read; out: sent, delivered, undelivered
+      reason TEXT NOT NULL DEFAULT '',
+      hops INTEGER,
+      round_trip_us INTEGER,
+      payload TEXT NOT NULL,          -- JSON
+      sent_at INTEGER NOT NULL,
+      at INTEGER NOT NULL,
+      UNIQUE (direction, id, peer)
+    );
+    CREATE INDEX messages_of_user ON messages (user, direction, number);
+    """
+}
