@@ -8,6 +8,8 @@ let usage = """
          gateway upgrade               a running gateway goes on with the program at its path
          gateway key create …          keys that libraries are signed with
          gateway token create|inspect|revoke …
+         gateway node join|leave|invite|list …
+                                       this gateway as a node of another's fog, and others as nodes of its own
          gateway version
   """
 
@@ -26,6 +28,7 @@ case "plugin": exit(PluginCommand.run(rest, environment: environment))
 case LibraryIdentity.verb?: exit(LibraryIdentity.runChild(Array(rest)))
 case "key": exit(KeyCommand.run(rest))
 case "token": exit(TokenCommand.run(rest, environment: environment))
+case "node": exit(NodeCommand.run(rest, environment: environment))
 case "version", "--version": print("gateway \(Version.text)")
 case nil, "help", "--help", "-h": print(usage)
 case let verb?:

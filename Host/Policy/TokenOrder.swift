@@ -105,7 +105,8 @@ package struct TokenOrder: Equatable, Sendable {
     }
   }
 
-  private static func seconds(_ text: String) -> Int64? {
+  /// Seconds of a time from 1s to 3650d, a number and its unit; `nil` for anything else.
+  package static func seconds(_ text: String) -> Int64? {
     let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
     guard let last = text.last, let unit = units[last], text.utf8.count <= 10,
       text.dropLast().utf8.allSatisfy(SettingsValue.isDigit),
