@@ -5,12 +5,12 @@ internal import SwiftOverlayShims  // the toolchain counts the members of `times
 ///
 /// `Synchronization` has no condition to wait for, so this is a POSIX one. The memory belongs to
 /// the object and is only touched under the mutex, so threads may share it.
-@safe final class Gate: @unchecked Sendable {
+@safe package final class Gate: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private var isOpen = false
 
-  init() {
+  package init() {
     unsafe pthread_mutex_init(mutex, nil)
     var attributes = pthread_condattr_t()
     unsafe pthread_condattr_init(&attributes)
@@ -27,7 +27,7 @@ internal import SwiftOverlayShims  // the toolchain counts the members of `times
     unsafe mutex.deallocate()
   }
 
-  func open() {
+  package func open() {
     unsafe pthread_mutex_lock(mutex)
     isOpen = true
     unsafe pthread_cond_broadcast(condition)
@@ -48,7 +48,7 @@ internal import SwiftOverlayShims  // the toolchain counts the members of `times
   }
 
   /// Waits until the door is open, for so long at most; false when it was not.
-  func wait(atMost limit: Duration) -> Bool {
+  package func wait(atMost limit: Duration) -> Bool {
     var end = timespec()
     unsafe clock_gettime(CLOCK_MONOTONIC, &end)
     let milliseconds = Int(clamping: min(limit.milliseconds, 1 << 40))

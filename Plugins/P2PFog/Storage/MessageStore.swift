@@ -124,13 +124,50 @@ package struct MessageStore: Sendable {
     }
   }
 
-  /// Sent messages whose end nobody will report any more: the process that carried them is gone.
-  package func abandonSent(reason: String) throws(StorageError) {
+  /// Gives up sent messages that are too old to be sent again.
+  package func abandonSent(before time: UInt64, reason: String) throws(StorageError) {
     try database.write { (connection) throws(StorageError) -> Void in
       try connection.run(
-        "UPDATE messages SET status = 'undelivered', reason = ?1 WHERE direction = 'out' AND status = 'sent'",
-        [.text(reason)]
+        """
+        UPDATE messages SET status = 'undelivered', reason = ?1
+        WHERE direction = 'out' AND status = 'sent' AND at < ?2
+        """,
+        [.text(reason), .integer(Int64(bitPattern: time))]
       )
+    }
+  }
+
+  /// Sent messages without a receipt, the oldest first.
+  package func unsettled() throws(StorageError) -> [Entry] {
+    try database.read { (connection) throws(StorageError) in
+      try connection.rows(
+        "SELECT \(Self.columns) FROM messages WHERE direction = 'out' AND status = 'sent' ORDER BY number",
+        [],
+        Self.entry
+      )
+    }
+  }
+
+  /// Stores a message between two users of this gateway in both their boxes.
+  ///
+  /// - Parameters:
+  ///   - sent: For the sender's outbox.
+  ///   - message: For the recipient's inbox.
+  ///   - now: Milliseconds since 1970.
+  /// - Returns: Both as they are kept.
+  /// - Throws: `StorageError`; then neither is.
+  package func exchange(
+    _ sent: Entry,
+    _ message: PeerMessage,
+    now: UInt64
+  ) throws(StorageError) -> (sent: Entry, received: Entry) {
+    try database.write { (connection) throws(StorageError) in
+      var sent = sent
+      var received = Entry(received: message, .bitchat, hops: 0, now: now)
+      received.transport = sent.transport
+      _ = try Self.insert(&sent, &connection)
+      _ = try Self.insert(&received, &connection)
+      return (sent, received)
     }
   }
 
@@ -254,36 +291,3 @@ package struct MessageStore: Sendable {
   }
 }
 
-extension MessageStore.Entry {
-  fileprivate init(
-    received message: PeerMessage,
-    _ transport: PeerMessage.Transport,
-    hops: Int?,
-    now: UInt64
-  ) {
-    self.init(
-      number: 0,
-      id: Hexadecimal.text(message.id),
-      direction: "in",
-      user: message.user,
-      peer: message.sender.description,
-      peerUser: message.senderUser,
-      kind: message.kind,
-      priority: Int(message.priority),
-      transport: transport.rawValue,
-      status: "received",
-      reason: "",
-      hops: hops,
-      roundTripMicroseconds: nil,
-      payload: Self.json(message.payload),
-      sentAt: message.sentAt,
-      at: now
-    )
-  }
-
-  /// A payload as JSON: what is none already is wrapped as base64.
-  private static func json(_ payload: [UInt8]) -> String {
-    if (try? JSON.parse(payload)) != nil { return String(decoding: payload, as: UTF8.self) }
-    return JSON.object([.init(name: "base64", value: .string(Base64.encode(payload)))]).text
-  }
-}

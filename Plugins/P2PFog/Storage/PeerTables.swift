@@ -1,6 +1,7 @@
 /// What is kept of peers and of messages.
 enum PeerTables {
   static let create = """
+    CREATE TABLE kept (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE peers (
       id TEXT PRIMARY KEY,
       record TEXT,                    -- hexadecimal; NULL for one that is expected and has not been met
@@ -29,7 +30,7 @@ enum PeerTables {
       kind TEXT NOT NULL,
       priority INTEGER NOT NULL,
       transport TEXT NOT NULL,
-      status TEXT NOT NULL,           -- in: received, read; out: sent, delivered, undelivered
+      status TEXT NOT NULL,           -- in: received, read; out: sent, delivered, undelivered, broadcast
       reason TEXT NOT NULL DEFAULT '',
       hops INTEGER,
       round_trip_us INTEGER,

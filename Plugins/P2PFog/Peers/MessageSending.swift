@@ -1,0 +1,102 @@
+import GatewayPlugin
+import Peering
+import PluginStorage
+
+/// Messages on their way out.
+extension PeerService {
+  /// Messages whose receipt was still awaited are sent again after a restart while they are younger, in milliseconds.
+  private static let resendAge: UInt64 = 3_600_000
+
+  /// Sends a message of a user.
+  ///
+  /// It is stored before it is sent. On a worker; waits for the receipt where the request says so.
+  ///
+  /// - Parameters:
+  ///   - request: As it was read.
+  ///   - user: Who sends it.
+  /// - Returns: The message as it is kept.
+  /// - Throws: `Failure` for the client.
+  func send(_ request: MessageRequest, from user: String) throws -> MessageStore.Entry {
+    let now = UInt64(Clock.wall() / 1_000_000)
+    if case .local(let recipient) = request.recipient {
+      return try deliverHere(request, from: user, to: recipient, now)
+    }
+    guard case .peer(let peer, let recipient) = request.recipient else {
+      return try submit(request, from: user, to: nil, recipient: "", now)
+    }
+    if peer == identity.id { return try deliverHere(request, from: user, to: recipient, now) }
+    guard network.status.peers.contains(where: { $0.record.id == peer }) else {
+      throw Failure.notFound(
+        "No peer \(peer.short)… is known here; GET /v1/p2p/peers lists those that are."
+      )
+    }
+    return try submit(request, from: user, to: peer, recipient: recipient, now)
+  }
+
+  /// Sends again what had no receipt when the gateway stopped.
+  func resendUnsettled(on loop: PeerLoop) throws(StorageError) {
+    let oldest = UInt64(Clock.wall() / 1_000_000) - Self.resendAge
+    try messages.abandonSent(before: oldest, reason: "the gateway was restarted before a receipt came")
+    for entry in try messages.unsettled() {
+      guard let message = entry.message(from: identity.id) else { continue }
+      loop.send(message, way: entry.transport, hops: nil)
+    }
+  }
+
+  private func submit(
+    _ request: MessageRequest,
+    from user: String,
+    to peer: PeerID?,
+    recipient: String,
+    _ now: UInt64
+  ) throws -> MessageStore.Entry {
+    let message = PeerMessage(
+      id: RandomBytes.make(PeerMessage.idSize),
+      sender: identity.id,
+      recipient: peer,
+      user: recipient,
+      senderUser: user,
+      kind: request.kind,
+      priority: UInt8(request.priority),
+      sentAt: now,
+      payload: request.payload
+    )
+    var entry = MessageStore.Entry(sent: message, way: request.way.rawValue, now: now)
+    // Nobody can confirm for everyone.
+    if peer == nil { entry.status = "broadcast" }
+    entry.number = try messages.send(entry)
+    let send: () -> Void = { [network] in
+      network.post { $0.send(message, way: request.way.rawValue, hops: request.hops) }
+    }
+    guard request.waitSeconds > 0, peer != nil else {
+      send()
+      return entry
+    }
+    return receipts.wait(for: entry.id, atMost: .seconds(request.waitSeconds), after: send) ?? entry
+  }
+
+  /// A message among this gateway's own users needs no network.
+  private func deliverHere(
+    _ request: MessageRequest,
+    from user: String,
+    to recipient: String,
+    _ now: UInt64
+  ) throws -> MessageStore.Entry {
+    let message = PeerMessage(
+      id: RandomBytes.make(PeerMessage.idSize),
+      sender: identity.id,
+      recipient: identity.id,
+      user: recipient,
+      senderUser: user,
+      kind: request.kind,
+      priority: UInt8(request.priority),
+      sentAt: now,
+      payload: request.payload
+    )
+    var sent = MessageStore.Entry(sent: message, way: "local", now: now)
+    sent.status = "delivered"
+    let (entry, received) = try messages.exchange(sent, message, now: now)
+    publish(received, event: "message")
+    return entry
+  }
+}

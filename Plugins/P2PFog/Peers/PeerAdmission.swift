@@ -1,0 +1,154 @@
+import GatewayPlugin
+import Peering
+import PluginStorage
+import Synchronization
+
+/// How others become known to this peer, and it to others.
+extension PeerService {
+  /// Invitations that wait at once.
+  private static let openInvitations = 100
+
+  /// Makes a peer known and meets it.
+  ///
+  /// - Parameters:
+  ///   - order: An invitation to redeem, or a peer and its address.
+  ///   - limit: For the handshake.
+  /// - Returns: The peer.
+  /// - Throws: `Failure` for the client.
+  func add(_ order: PeerOrder?, within limit: Duration) throws -> PeerID {
+    guard let order else { throw Failure.badRequest("The peer cannot be read.") }
+    let now = UInt64(Clock.wall() / 1_000_000)
+    switch order {
+    case .invitation(let link):
+      guard link.peer != identity.id else {
+        throw Failure.conflict("This invitation is of this gateway itself; hand it to another.")
+      }
+      return try connect(within: limit) { [self] loop, done in redeem(link, on: loop, done) }
+    case .peer(let id, let endpoint, let mayBeNode):
+      guard id != identity.id else { throw Failure.conflict("This is the gateway itself.") }
+      try answering { () throws(StorageError) in
+        try store.add(id, endpoint: endpoint, mayBeNode: mayBeNode, now: now)
+      }
+      return try connect(within: limit) { loop, done in
+        loop.pardon(id)
+        loop.know(id)
+        loop.connect(to: endpoint, expecting: id, invitation: nil, done)
+      }
+    }
+  }
+
+  /// Makes an invitation.
+  ///
+  /// - Parameters:
+  ///   - seconds: How long it is valid.
+  ///   - mayBeNode: Whether the peer may register as a node.
+  ///   - note: For the list.
+  /// - Returns: The link, which is stored nowhere, and when it expires.
+  /// - Throws: `Failure` for the client.
+  func invite(
+    seconds: Int,
+    mayBeNode: Bool,
+    note: String
+  ) throws -> (link: InvitationLink, expiresAt: UInt64) {
+    guard let endpoint = network.status.advertised else {
+      throw Failure.unavailable("The network has not begun yet; try again.", retryAfter: .seconds(1))
+    }
+    let now = UInt64(Clock.wall() / 1_000_000)
+    let open = try answering { () throws(StorageError) in try store.invitations() }
+      .count { $0.redeemedBy == nil && $0.expiresAt > now }
+    guard open < Self.openInvitations else {
+      throw Failure.conflict(
+        "\(open) invitations wait already; withdraw some, or wait until they expire."
+      )
+    }
+    let secret = RandomBytes.make(PeerHandshake.invitationSize)
+    let digest = KeyDerivation.sha256(secret)
+    let expires = now + UInt64(seconds) * 1000
+    let invitation = PeerStore.Invitation(
+      digest: Hexadecimal.text(digest),
+      createdAt: now,
+      expiresAt: expires,
+      mayBeNode: mayBeNode,
+      note: note,
+      redeemedBy: nil
+    )
+    try answering { () throws(StorageError) in try store.invite(invitation) }
+    network.post { $0.invite(Roster.Invitation(digest: digest, expiresAt: expires)) }
+    let link = InvitationLink(
+      endpoint: endpoint,
+      peer: identity.id,
+      secret: secret,
+      isForNode: mayBeNode
+    )
+    return (link, expires)
+  }
+
+  /// Looks for peers of the local network; on a worker, waits.
+  func discover(seconds: Int, most: Int) throws -> Response {
+    guard settings.network.group != nil else {
+      throw Failure.conflict(
+        "Discovery is off on this gateway: its operator has set no discovery_group."
+      )
+    }
+    let began = Clock.monotonic()
+    let search = discoveries.begin()
+    network.post { $0.discover() }
+    let limit = began + UInt64(seconds) * 1_000_000_000
+    let pause = Gate()
+    while Clock.monotonic() < limit, discoveries.count(search) < most {
+      _ = pause.wait(atMost: .milliseconds(20))
+    }
+    let found = discoveries.end(search).prefix(most)
+    return .data(
+      [
+        "discovery_id": .string(UUID4.make()),
+        "peers_found": .array(
+          found.map { one in
+            [
+              "peer_id": .string("\(one.peer)"), "transport": "bitchat", "name": .string(one.name),
+              "endpoint": .string("\(one.endpoint)"), "known": .bool(one.isKnown),
+            ]
+          }
+        ),
+        "discovery_duration_ms": .number(Double(Clock.monotonic() - began) / 1_000_000),
+        "total_peers": .integer(Int64(found.count)),
+      ],
+      message: "Discovery finished"
+    )
+  }
+
+  private func connect(
+    within limit: Duration,
+    _ begin:
+      @escaping @Sendable (
+        PeerLoop, @escaping @Sendable (Result<PeerID, ConnectRefusal>) -> Void
+      ) -> Void
+  ) throws -> PeerID {
+    let gate = Gate()
+    let outcome = OutcomeBox()
+    network.post { loop in
+      begin(loop) { result in
+        outcome.value.withLock { $0 = result }
+        gate.open()
+      }
+    }
+    _ = gate.wait(atMost: limit)
+    switch outcome.value.withLock({ $0 }) {
+    case .success(let peer): return peer
+    case .failure(let refusal): throw Self.failure(refusal)
+    case nil: throw Self.failure(.timeout)
+    }
+  }
+
+  private static func failure(_ refusal: ConnectRefusal) -> Failure {
+    Failure(
+      status: 502,
+      code: "PEER_UNREACHABLE",
+      message: "The peer was not met: \(refusal)."
+    )
+  }
+}
+
+private final class OutcomeBox: Sendable {
+  let value = Mutex<Result<PeerID, ConnectRefusal>?>(nil)
+}

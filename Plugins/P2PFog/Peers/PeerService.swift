@@ -1,0 +1,232 @@
+package import GatewayPlugin
+package import Peering
+package import PluginStorage
+import Synchronization
+
+/// This gateway as a peer: its identity, its network, and what it keeps of others.
+package final class PeerService: Sendable {
+  /// The topic of events about peers and messages.
+  package static let topic = "p2p_event"
+
+  /// This peer.
+  package let identity: Identity
+  /// Peers and invitations.
+  package let store: PeerStore
+  /// Messages of this gateway's users.
+  package let messages: MessageStore
+  /// Calls to and from other peers.
+  package let calls: NetworkCalls
+  let settings: P2PFogSettings
+  let network: PeerNetwork
+  let receipts = Receipts()
+  let discoveries = Discoveries()
+  private let host: Host
+  private let kept: KeptValues
+  private let metrics: PeerMetrics
+  private let lastFailure = Mutex<String?>(nil)
+
+  /// Makes the peer; nothing is bound or sent before `activate`.
+  ///
+  /// - Parameters:
+  ///   - host: What the gateway offers.
+  ///   - settings: Of the operator.
+  ///   - database: With the tables of `DatabaseSchema.p2pFog`.
+  /// - Throws: `PluginFailure`, `StorageError` or `NetworkError`.
+  package init(host: Host, settings: P2PFogSettings, database: Database) throws {
+    identity = try IdentityFile.load(host.dataDirectory + "/identity")
+    self.host = host
+    self.settings = settings
+    store = PeerStore(database)
+    messages = MessageStore(database)
+    kept = KeptValues(database)
+    metrics = try PeerMetrics(host)
+    network = try PeerNetwork(identity, settings.network)
+    calls = NetworkCalls(own: identity.id, network: network)
+    if host.events.isAvailable { try host.events.declare(Self.topic) }
+    if host.jobs.isAvailable {
+      try host.jobs.every(.seconds(1), name: "count what peers do") { [metrics, network] _ in
+        metrics.show(network.status)
+      }
+    }
+  }
+
+  /// Opens the sockets and goes on the network.
+  ///
+  /// - Throws: `PluginFailure` when the address cannot be had.
+  package func activate() throws {
+    do {
+      try network.open(preferring: UInt16(try kept.value("port") ?? "") ?? 0)
+      if let port = network.local?.port { try kept.set("port", to: "\(port)") }
+    } catch {
+      throw PluginFailure("The peer cannot go on the network: \(error).")
+    }
+    try start()
+  }
+
+  /// Puts what was stored on the network's loop; called on its thread before the first packet.
+  func prepare(_ loop: PeerLoop) {
+    do {
+      for entry in try store.all() { restore(entry, on: loop) }
+      for invitation in try store.invitations() where invitation.redeemedBy == nil {
+        guard let digest = Hexadecimal.bytes(invitation.digest) else { continue }
+        loop.invite(Roster.Invitation(digest: digest, expiresAt: invitation.expiresAt))
+      }
+      for peer in settings.peers {
+        loop.know(peer.id)
+        loop.connect(to: peer.endpoint, expecting: peer.id, invitation: nil) { _ in }
+      }
+      for link in settings.join { redeem(link, on: loop) { _ in } }
+      try resendUnsettled(on: loop)
+    } catch {
+      host.log.error("What is kept of peers cannot be read.", ["why": "\(error)"])
+    }
+  }
+
+  /// Begins the jobs; also again after a swap that failed.
+  func start() throws {
+    try host.jobs.start("peer network") { [self] job in
+      let roster = Roster(own: identity.id, admitsIntroduced: settings.admitsIntroduced)
+      let surroundings = PeerNetwork.Surroundings(
+        store: { [self] batch in try store(batch) },
+        tell: { [self] event in take(event) },
+        warn: { [self] text in host.log.error(text) }
+      )
+      network.run(roster: roster, surroundings, prepare: prepare) { job.shouldStop }
+    }
+  }
+
+  /// Goes on the network again with the jobs that a swap had stopped.
+  package func resume() {
+    do {
+      try activate()
+    } catch {
+      host.log.error("The peer cannot go on the network again.", ["why": "\(error)"])
+    }
+  }
+
+  /// Redeems an invitation on the loop's thread.
+  func redeem(
+    _ link: InvitationLink,
+    on loop: PeerLoop,
+    _ completion: @escaping @Sendable (Result<PeerID, ConnectRefusal>) -> Void
+  ) {
+    loop.know(link.peer)
+    loop.connect(to: link.endpoint, expecting: link.peer, invitation: link.secret, completion)
+  }
+
+  /// Why the last batch could not be stored; `nil` when it could.
+  var failure: String? { lastFailure.withLock { $0 } }
+
+  private func restore(_ entry: PeerStore.Entry, on loop: PeerLoop) {
+    guard !entry.isBanned else { return loop.ban(entry.id) }
+    if let record = entry.record { loop.restore(record) } else { loop.know(entry.id) }
+    if let endpoint = entry.endpoint ?? entry.record?.endpoint {
+      loop.connect(to: endpoint, expecting: entry.id, invitation: nil) { _ in }
+    }
+  }
+}
+
+// MARK: - What the loop tells
+
+extension PeerService {
+  /// Stores what came, and tells its users.
+  private func store(_ batch: NetworkBatch) throws {
+    let now = UInt64(Clock.wall() / 1_000_000)
+    do {
+      if try Folder.space(host.dataDirectory).free < settings.minFreeBytes, !batch.arrivals.isEmpty {
+        throw StorageError.full
+      }
+      let stored = try messages.receive(batch.arrivals, now: now)
+      try store.apply(batch.changes, now: now)
+      lastFailure.withLock { $0 = nil }
+      for entry in stored { publish(entry, event: "message") }
+    } catch {
+      lastFailure.withLock { $0 = "\(error)" }
+      throw error
+    }
+  }
+
+  private func take(_ event: NetworkEvent) {
+    switch event {
+    case .delivered(let id, let transport, let hops, let roundTrip):
+      settle(id, transport, "delivered", hops: hops, roundTrip: roundTrip)
+    case .undelivered(let id, let transport, let reason):
+      settle(id, transport, "undelivered", reason: reason)
+    case .member(let peer, let state):
+      publish("peer", ["peer_id": .string("\(peer)"), "state": .string(state)])
+    case .link(let peer, let isUp, let reason):
+      let state: JSON = isUp ? "up" : "down"
+      publish("link", ["peer_id": .string("\(peer)"), "state": state, "reason": .string(reason)])
+    case .circuit(let id, let state, let hops, let reason):
+      publish(
+        "circuit",
+        [
+          "circuit": .integer(Int64(id)), "state": .string(state), "hops": .integer(Int64(hops)),
+          "reason": .string(reason),
+        ]
+      )
+    case .found(let peer, let endpoint, let name, let isKnown):
+      discoveries.found(peer, endpoint, name: name, isKnown: isKnown)
+    case .called(let token, let peer, let method, let body): answer(token, peer, method, body)
+    case .answered(let number, let result): calls.ended(number, result)
+    }
+  }
+
+  private func settle(
+    _ id: [UInt8],
+    _ transport: PeerMessage.Transport,
+    _ status: String,
+    hops: Int? = nil,
+    roundTrip: Int? = nil,
+    reason: String = ""
+  ) {
+    do throws(StorageError) {
+      let entry = try messages.settle(
+        Hexadecimal.text(id),
+        status: status,
+        reason: reason,
+        transport: transport,
+        hops: hops,
+        roundTripMicroseconds: roundTrip
+      )
+      if let entry {
+        publish(entry, event: status == "delivered" ? "receipt" : "undelivered")
+        receipts.settle(entry)
+      }
+    } catch {
+      host.log.error("The end of a message could not be stored.", ["why": "\(error)"])
+    }
+  }
+
+  private func answer(
+    _ token: CallToken,
+    _ peer: PeerID,
+    _ method: String,
+    _ body: Peering.CallBody
+  ) {
+    do throws(HostRefusal) {
+      try host.jobs.submit { [self] _ in
+        let answer = calls.serve(peer, method, body)
+        network.post { $0.answer(token, answer) }
+      }
+    } catch {
+      let refusal = CallRefusal(code: "BUSY", message: "This gateway has no thread free; try later.")
+      network.post { $0.answer(token, .failure(refusal)) }
+    }
+  }
+
+  /// Publishes an event for the user of a message; one of the peer itself is the operators' alone, and not published.
+  func publish(_ entry: MessageStore.Entry, event: String) {
+    guard host.events.isAvailable, !entry.user.isEmpty else { return }
+    let payload = JSON.object([.init(name: "event", value: .string(event))] + entry.members)
+    // Refused only when the gateway stops.
+    try? host.events.publish(Self.topic, payload, to: entry.user)
+  }
+
+  /// Publishes an event about the network for all who may have the topic.
+  private func publish(_ event: String, _ payload: JSON) {
+    guard host.events.isAvailable else { return }
+    let members = [JSON.Member(name: "event", value: .string(event))] + (payload.asMembers ?? [])
+    try? host.events.publish(Self.topic, .object(members))
+  }
+}
