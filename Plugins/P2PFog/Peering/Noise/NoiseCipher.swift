@@ -1,6 +1,6 @@
 /// One direction of a transport after the handshake (Noise, section 5.1, CipherState).
 package struct NoiseCipher: Sendable {
-  private let key: [UInt8]
+  private var key: [UInt8]
 
   /// The number of the next message.
   ///
@@ -11,6 +11,18 @@ package struct NoiseCipher: Sendable {
   ///
   /// - Parameter key: 32 bytes from `NoiseXX.split`.
   package init(key: [UInt8]) { self.key = key }
+
+  /// Replaces the key by one that says nothing of it (sections 4.2 and 11.3); the numbers go on.
+  ///
+  /// Both sides do so at the same message, or the next one does not open.
+  package mutating func rekey() {
+    let sealed = ChaChaPoly.seal(
+      [UInt8](repeating: 0, count: ChaChaPoly.keySize),
+      key: key,
+      nonce: NoiseSymmetricState.bytes(.max)
+    )
+    key = Array(sealed.prefix(ChaChaPoly.keySize))
+  }
 
   /// Seals the next message, 16 bytes longer than `plain`.
   package mutating func seal(_ plain: [UInt8], associated: [UInt8] = []) -> [UInt8] {
