@@ -133,19 +133,21 @@ extension PeerService {
       }
     }
     _ = gate.wait(atMost: limit)
-    switch outcome.value.withLock({ $0 }) {
-    case .success(let peer): return peer
-    case .failure(let refusal): throw Self.failure(refusal)
-    case nil: throw Self.failure(.timeout)
-    }
+    let result = outcome.value.withLock { $0 }
+    if case .success(let peer)? = result { return peer }
+    var refusal = ConnectRefusal.noAnswer
+    if case .failure(let why)? = result { refusal = why }
+    throw Failure(status: 502, code: "PEER_UNREACHABLE", message: Self.sentence(refusal))
   }
 
-  private static func failure(_ refusal: ConnectRefusal) -> Failure {
-    Failure(
-      status: 502,
-      code: "PEER_UNREACHABLE",
-      message: "The peer was not met: \(refusal)."
-    )
+  private static func sentence(_ refusal: ConnectRefusal) -> String {
+    switch refusal {
+    case .noAnswer:
+      "Nobody let this gateway in there: check the address, and that the invitation is neither used nor expired."
+    case .otherPeer: "Another peer answers at that address; check the peer id."
+    case .unknownPeer: "The peer that answers is not known here."
+    case .busy: "This gateway is meeting as many peers as it may at once; try again."
+    }
   }
 }
 

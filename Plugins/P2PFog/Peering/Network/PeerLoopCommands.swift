@@ -1,0 +1,104 @@
+/// What other threads ask of the loop, by `PeerNetwork.post`.
+extension PeerLoop {
+  // MARK: Who is known
+
+  /// Puts back a known peer's record.
+  package func restore(_ record: PeerRecord) { roster.restore(record) }
+
+  /// Makes a peer known by its key.
+  package func know(_ id: PeerID) { roster.expect(id) }
+
+  /// Lets an invitation be redeemed.
+  package func invite(_ invitation: Roster.Invitation) { roster.invite(invitation) }
+
+  /// Takes an invitation back, by its digest.
+  package func withdraw(_ digest: [UInt8]) { roster.withdraw(digest) }
+
+  /// Forgets a peer and ends all that connects it.
+  package func ban(_ id: PeerID) {
+    roster.ban(id)
+    mesh.drop(id)
+    overlay.drop(id, now: now)
+  }
+
+  /// Lets a banned peer be made known again.
+  package func pardon(_ id: PeerID) { roster.pardon(id) }
+
+  // MARK: Meeting
+
+  /// Meets a peer by datagrams.
+  ///
+  /// - Parameters:
+  ///   - endpoint: Where it should be.
+  ///   - expecting: Who it should be.
+  ///   - invitation: The secret of an invitation to redeem.
+  ///   - completion: Called once, on the loop's thread.
+  package func connect(
+    to endpoint: Endpoint,
+    expecting peer: PeerID,
+    invitation: [UInt8]?,
+    _ completion: @escaping @Sendable (Result<PeerID, ConnectRefusal>) -> Void
+  ) {
+    meetings[endpoint, default: []].append(completion)
+    mesh.connect(to: endpoint, expecting: peer, invitation: invitation, now: now)
+  }
+
+  /// Asks the local network who is there; `NetworkEvent.found` tells.
+  package func discover() { mesh.discover(now: now) }
+
+  // MARK: Messages and calls
+
+  /// Sends a message.
+  ///
+  /// - Parameters:
+  ///   - message: Of this peer.
+  ///   - way: `bitchat`, `betanet`, or anything else for the one that suits: the mesh while the recipient is a live member
+  ///     of it, else the overlay where that has a link with it, else the mesh, which keeps the message for it.
+  ///   - hops: Of a circuit; `nil` for the operator's number.
+  package func send(_ message: PeerMessage, way: String, hops: Int?) {
+    let usesOverlay: Bool
+    switch PeerMessage.Transport(rawValue: way) {
+    case .betanet: usesOverlay = message.recipient != nil
+    case .bitchat: usesOverlay = false
+    case nil:
+      usesOverlay =
+        message.recipient.map { mesh.state(of: $0) != .alive && overlay.linked.contains($0) } ?? false
+    }
+    if usesOverlay {
+      overlay.send(message, hops: hops, roster: roster, now: now)
+    } else {
+      mesh.send(message, roster: roster, now: now)
+    }
+  }
+
+  /// Calls a peer; `NetworkEvent.answered` tells the end.
+  ///
+  /// - Parameters:
+  ///   - number: The caller's, never used before.
+  ///   - peer: A known peer.
+  ///   - method: What is wanted.
+  ///   - body: With what.
+  ///   - timeout: Nanoseconds.
+  package func call(
+    _ number: UInt64,
+    to peer: PeerID,
+    method: String,
+    body: CallBody,
+    timeout: UInt64
+  ) {
+    overlay.call(
+      number,
+      to: peer,
+      method: method,
+      body: body,
+      timeout: timeout,
+      roster: roster,
+      now: now
+    )
+  }
+
+  /// Answers a call of another peer.
+  package func answer(_ token: CallToken, _ answer: Result<CallBody, CallRefusal>) {
+    overlay.answer(token, answer, now: now)
+  }
+}

@@ -1,0 +1,28 @@
+import GatewayPlugin
+import Peering
+import PluginStorage
+
+/// What the network contributes to the health.
+extension PeerService {
+  /// Degraded, never unhealthy, when peers are lost: the gateway itself serves on.
+  func health() -> Health {
+    let status = network.status
+    let reachable = status.peers.count(where: \.isReachable)
+    let lost = status.peers.count { $0.state == "dead" || $0.state == "suspect" }
+    let detail: [JSON.Member] = [
+      .init(name: "node_id", value: .string("\(identity.id)")),
+      .init(name: "peers", value: .integer(Int64(status.peers.count))),
+      .init(name: "reachable", value: .integer(Int64(reachable))),
+      .init(name: "lost", value: .integer(Int64(lost))),
+      .init(name: "active_circuits", value: .integer(Int64(status.activeCircuits))),
+    ]
+    func degraded(_ reason: String) -> Health {
+      .degraded(.object(detail + [.init(name: "reason", value: .string(reason))]))
+    }
+    guard status.isRunning else { return degraded("the network does not run") }
+    // The reason itself may name paths; it is in the log.
+    if failure != nil { return degraded("what peers send cannot be stored") }
+    if lost > 0 { return degraded("\(lost) of \(status.peers.count) peers do not answer") }
+    return .healthy(.object(detail))
+  }
+}
