@@ -1,0 +1,113 @@
+/// Packets kept for peers that are away: who has waited with the higher priority goes first, and the lowest makes room.
+struct StoredPackets: Sendable {
+  /// One packet that waits.
+  struct Item: Sendable {
+    let name: Name
+    let packet: MeshPacket
+    let storedAt: UInt64
+    var tries = 0
+    var nextAt: UInt64 = 0
+  }
+
+  /// A fragment of one message or answer; a later attempt takes the place of an earlier one.
+  struct Name: Hashable, Sendable {
+    let message: MessageKey
+    let kind: MeshPacket.Kind
+    let index: UInt16
+  }
+
+  let messageLimit: Int
+  let byteLimit: Int
+  let timeLimit: UInt64
+
+  private var items: [PeerID: [Name: Item]] = [:]
+  private var messages: [MessageKey: Int] = [:]
+  private(set) var bytes = 0
+
+  init(messageLimit: Int, byteLimit: Int, timeLimit: UInt64) {
+    self.messageLimit = messageLimit
+    self.byteLimit = byteLimit
+    self.timeLimit = timeLimit
+  }
+
+  /// Messages of which at least one packet waits.
+  var count: Int { messages.count }
+
+  func isWaiting(for peer: PeerID) -> Bool { items[peer]?.isEmpty == false }
+
+  /// Keeps a packet for its recipient.
+  ///
+  /// - Returns: False when there is no room that its priority could claim.
+  mutating func insert(_ packet: MeshPacket, for peer: PeerID, now: UInt64) -> Bool {
+    let message = MessageKey(packet.id, packet.origin)
+    let name = Name(message: message, kind: packet.kind, index: packet.index)
+    if let held = items[peer]?[name] {
+      guard held.packet.attempt < packet.attempt else { return true }
+      remove(name, for: peer)
+    }
+    expire(now: now)
+    while bytes + packet.body.count > byteLimit
+      || (messages[message] == nil && messages.count >= messageLimit)
+    {
+      guard evict(below: packet.priority) else { return false }
+    }
+    items[peer, default: [:]][name] = Item(name: name, packet: packet, storedAt: now)
+    messages[message, default: 0] += 1
+    bytes += packet.body.count
+    return true
+  }
+
+  /// Up to `limit` packets for a peer that are due, the first priority first.
+  mutating func take(_ limit: Int, for peer: PeerID, now: UInt64, wait: UInt64) -> [MeshPacket] {
+    expire(now: now)
+    let due = items[peer, default: [:]].values.filter { $0.nextAt <= now }
+    let first = due.sorted {
+      ($1.packet.priority, $0.storedAt, $0.packet.index)
+        < ($0.packet.priority, $1.storedAt, $1.packet.index)
+    }
+    var taken: [MeshPacket] = []
+    for item in first.prefix(limit) {
+      taken.append(item.packet)
+      // Doubled up to a minute: a peer that takes nothing is not worth more.
+      items[peer]?[item.name]?.nextAt = now + min(wait << UInt64(item.tries), 60_000_000_000)
+      items[peer]?[item.name]?.tries = min(item.tries + 1, 16)
+    }
+    return taken
+  }
+
+  /// When the next packet for a peer is due.
+  func nextAt(for peer: PeerID) -> UInt64? { items[peer]?.values.lazy.map(\.nextAt).min() }
+
+  /// Forgets a packet that has arrived.
+  mutating func remove(_ name: Name, for peer: PeerID) {
+    guard let item = items[peer]?.removeValue(forKey: name) else { return }
+    if items[peer]?.isEmpty == true { items[peer] = nil }
+    bytes -= item.packet.body.count
+    let left = messages[name.message, default: 1] - 1
+    messages[name.message] = left > 0 ? left : nil
+  }
+
+  private mutating func expire(now: UInt64) {
+    for (peer, held) in items {
+      for (name, item) in held where now - item.storedAt >= timeLimit { remove(name, for: peer) }
+    }
+  }
+
+  /// Forgets the oldest message of the lowest priority that is lower than `priority`.
+  private mutating func evict(below priority: UInt8) -> Bool {
+    var worst: (peer: PeerID, item: Item)?
+    for (peer, held) in items {
+      for item in held.values where item.packet.priority < priority {
+        let isWorse = worst.map {
+          (item.packet.priority, item.storedAt) < ($0.item.packet.priority, $0.item.storedAt)
+        }
+        if isWorse ?? true { worst = (peer, item) }
+      }
+    }
+    guard let worst else { return false }
+    for name in items[worst.peer, default: [:]].keys where name.message == worst.item.name.message {
+      remove(name, for: worst.peer)
+    }
+    return true
+  }
+}

@@ -1,0 +1,18 @@
+/// What a frame in a `data` datagram is: its first byte.
+enum FrameKind: UInt8, Sendable {
+  // Membership.
+  case ping = 1
+  case ack, pingRequest, gossip, digest, entries
+  // BitChat.
+  case packet = 16
+  case stored, storedAck, neighbour
+
+  /// A frame that begins with this kind.
+  func writer() -> ByteWriter {
+    var writer = ByteWriter()
+    writer.number(rawValue)
+    return writer
+  }
+
+  var isMembership: Bool { rawValue < Self.packet.rawValue }
+}
