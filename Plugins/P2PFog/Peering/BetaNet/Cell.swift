@@ -25,7 +25,7 @@ struct Cell: Equatable, Sendable {
   /// 512 bytes.
   let payload: [UInt8]
 
-  /// - Parameter payload: At most 512 bytes; zeros are put behind it.
+  /// A cell of at most 512 bytes; zeros are put behind them.
   init(circuit: UInt32, command: Command, payload: [UInt8]) {
     precondition(payload.count <= Self.payloadSize)
     self.circuit = circuit

@@ -12,6 +12,10 @@ package struct Overlay: Sendable {
   package var record: PeerRecord
   /// What the loop has to do, oldest first; the loop empties it.
   package var actions: [Action] = []
+  /// The peers that answer, as membership knows; paths go through no others.
+  ///
+  /// `nil`, as in the beginning, for all that are known.
+  package var alive: Set<PeerID>?
   /// What was done.
   package internal(set) var counters = OverlayCounters()
 
@@ -21,6 +25,13 @@ package struct Overlay: Sendable {
   // Peers that the loop was asked to connect to, and until when it may.
   var dialing: [PeerID: UInt64] = [:]
   var waitingCalls = WaitingCalls()
+  var circuits = CircuitTable()
+  var outbox = Outbox()
+  var seen: SeenMessages
+  // What each sender may still send; senders are known, so there are no more than the roster holds.
+  var senders: [PeerID: Allowance] = [:]
+  // Hops that have failed, and until when they are passed over.
+  var failed: [PeerID: UInt64] = [:]
   // Links that may have something to write.
   private var touched: Set<Int> = []
 
@@ -34,6 +45,7 @@ package struct Overlay: Sendable {
     self.identity = identity
     self.record = record
     self.settings = settings
+    seen = SeenMessages(limit: settings.seenLimit, window: settings.seenWindow)
   }
 
   /// The peers that have a link, in order of their identities.
@@ -59,9 +71,20 @@ package struct Overlay: Sendable {
     links.values.reduce(into: counters.traffic) { $0 += $1.counts }
   }
 
+  /// Own circuits that can be used.
+  package var activeCircuits: Int { circuits.origins.values.count(where: \.isOpen) }
+  /// Circuits of others that pass on to a next hop.
+  package var relayedCircuits: Int { circuits.transits.values.count { $0.next != nil } }
+  /// Circuits of others that end here.
+  package var endingCircuits: Int { circuits.transits.count - relayedCircuits }
+  /// Messages without a receipt.
+  package var waitingMessages: Int { outbox.count }
+
   /// When `advance` has to be called at the latest, in monotonic nanoseconds.
   package var deadline: UInt64? {
     var next = waitingCalls.deadline
+    if let time = outbox.deadline { next = min(next ?? time, time) }
+    if let time = circuitDeadline { next = min(next ?? time, time) }
     for time in links.values.lazy.compactMap(\.deadline) { next = min(next ?? time, time) }
     for time in dialing.values { next = min(next ?? time, time) }
     return next
@@ -192,6 +215,7 @@ package struct Overlay: Sendable {
     for call in waitingCalls.expire(now: now.monotonic) {
       actions.append(.answered(call: call, .timedOut))
     }
+    expireCircuits(roster, now)
     settle(now)
   }
 
@@ -221,6 +245,7 @@ package struct Overlay: Sendable {
     for case .answered(let call, let result) in link.end() {
       actions.append(.answered(call: call, result))
     }
+    endCircuits(on: number, now)
     if let peer = link.remote?.id ?? link.expecting, !wasOpen { forgetDial(peer, now) }
     guard wasOpen, let peer = link.remote?.id, peers[peer] == number else { return }
     peers[peer] = nil
@@ -239,5 +264,6 @@ package struct Overlay: Sendable {
   /// What waited for a link with the peer has none.
   private mutating func giveUp(on peer: PeerID, _ now: Moment) {
     for call in waitingCalls.take(peer) { actions.append(.answered(call: call.id, .lost)) }
+    failCircuits(waitingFor: peer, now)
   }
 }

@@ -5,7 +5,7 @@ extension Overlay {
     if links[link] == nil, !event.endsCall { return }
     switch event {
     case .established(let record): establish(link, record.id, now)
-    case .cell: break
+    case .cell(let cell): take(cell: cell, on: link, roster, now)
     case .padding: break
     case .called(let stream, let method, let body):
       guard let peer = links[link]?.remote?.id else { return }
@@ -33,6 +33,7 @@ extension Overlay {
     for call in waitingCalls.take(peer) {
       begin(call.id, peer, call.method, call.body, deadline: call.deadline, now)
     }
+    continueCircuits(over: peer, now)
   }
 
   private func survivor(_ old: Int, _ new: Int, _ peer: PeerID, _ now: Moment) -> Int {

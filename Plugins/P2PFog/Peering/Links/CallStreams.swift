@@ -22,7 +22,7 @@ struct CallStreams: Sendable {
   /// Frames that go before all bodies.
   private(set) var control: [HTXFrame] = []
 
-  /// - Parameter nextOwn: The first stream of this side; another one in tests alone.
+  /// Streams of a link; the first one of this side is another than the protocol's in tests alone.
   init(isInitiator: Bool, settings: LinkSettings, nextOwn: UInt32? = nil) {
     self.settings = settings
     self.nextOwn = nextOwn ?? (isInitiator ? 1 : 2)
@@ -151,19 +151,18 @@ struct CallStreams: Sendable {
 
   /// Takes a frame of a stream other than 0.
   mutating func receive(_ frame: HTXFrame, now: UInt64) throws(MalformedPacket) -> Event? {
-    guard let call = streams[frame.stream] else {
+    guard streams[frame.stream] != nil else {
       try begin(frame, now: now)
-      return try finish(frame.stream)
+      return finish(frame.stream)
     }
     switch frame.kind {
-    case .control: return try control(CallControl(frame.payload), call, on: frame.stream)
+    case .control: return try control(CallControl(frame.payload), on: frame.stream)
     case .data:
-      guard var reader = call.reader else {
+      guard streams[frame.stream]?.reader != nil else {
         throw MalformedPacket("has a body where none was announced")
       }
-      try reader.append(frame.payload)
-      streams[frame.stream]?.reader = reader
-      return try finish(frame.stream)
+      try streams[frame.stream]?.reader?.append(frame.payload)
+      return finish(frame.stream)
     case .window:
       try widen(frame)
       return nil
@@ -198,9 +197,9 @@ struct CallStreams: Sendable {
 
   private mutating func control(
     _ control: CallControl,
-    _ call: CallStream,
     on stream: UInt32
   ) throws(MalformedPacket) -> Event? {
+    guard let call = streams[stream] else { return nil }
     switch (control, isOwn(stream)) {
     case (.refusal(let refusal), true):
       end(stream)
@@ -211,15 +210,15 @@ struct CallStreams: Sendable {
     case (.answer(let json, let bytes), true) where call.writer == nil && call.reader == nil:
       streams[stream]?.reader = CallBodyReader(json: json, bytes: bytes)
       grant(stream)
-      return try finish(stream)
+      return finish(stream)
     default: throw MalformedPacket("has a control that does not fit the state of its call")
     }
   }
 
-  private mutating func finish(_ stream: UInt32) throws(MalformedPacket) -> Event? {
-    guard let call = streams[stream], let reader = call.reader, reader.isComplete else {
-      return nil
-    }
+  private mutating func finish(_ stream: UInt32) -> Event? {
+    guard streams[stream]?.reader?.isComplete == true, let call = streams[stream],
+      let reader = call.reader
+    else { return nil }
     if isOwn(stream) {
       end(stream)
       return .answered(call: call.call, .answered(reader.body))

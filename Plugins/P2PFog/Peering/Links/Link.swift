@@ -184,7 +184,8 @@ package struct Link: Sendable {
     return HTXFrame(stream: 0, kind: .data, payload: cell)
   }
 
-  private mutating func write(_ frame: HTXFrame) {
+  /// Seals a frame, and changes the key first where that is due.
+  mutating func write(_ frame: HTXFrame) {
     guard var cipher = sender else { preconditionFailure("frames come after the handshake") }
     if cipher.isDue {
       frameMessage(cipher.seal(HTXFrame(stream: 0, kind: .keyUpdate, payload: []).bytes))
