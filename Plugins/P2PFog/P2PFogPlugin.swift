@@ -19,7 +19,7 @@ public final class P2PFogPlugin: Plugin, JobMoving {
   /// - Throws: `PluginFailure` for bad settings or a store that cannot be opened.
   public init(host: Host) throws {
     let settings = try P2PFogSettings(host.settings)
-    do throws(StorageError) {
+    do {
       let database = try Database(path: host.dataDirectory + "/p2p_fog.sqlite", schema: .p2pFog)
       peer = try PeerService(host: host, settings: settings, database: database)
     } catch {

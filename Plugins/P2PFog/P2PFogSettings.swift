@@ -39,7 +39,11 @@ package struct P2PFogSettings: Sendable {
       read.readPeers(&fields)
       secretFile = fields.optionalString("network_secret_file", 1...4096)
       read.admitsIntroduced = fields.bool("admit_introduced", default: true)
-      read.minFreeBytes = fields.integer("min_free_bytes", 0...(1 << 50), default: read.minFreeBytes)
+      read.minFreeBytes = fields.integer(
+        "min_free_bytes",
+        0...(1 << 50),
+        default: read.minFreeBytes
+      )
       return read
     }
     if let secretFile {
@@ -63,7 +67,10 @@ package struct P2PFogSettings: Sendable {
     if let listen = endpoint("listen", &fields) { network.listen = listen }
     network.advertise = endpoint("advertise", &fields)
     if network.listen.isWildcard, network.advertise == nil {
-      fields.refuse("advertise", "is required where listen stands for all addresses: peers must know which to use")
+      fields.refuse(
+        "advertise",
+        "is required where listen stands for all addresses: peers must know which to use"
+      )
     }
     if let advertise = network.advertise, advertise.port == 0 || advertise.isWildcard {
       fields.refuse("advertise", "must be one address and a port from 1")
@@ -74,20 +81,31 @@ package struct P2PFogSettings: Sendable {
       network.name = ""
     }
     network.group = endpoint("discovery_group", &fields)
-    if let group = network.group, group.address.count != 4 || !(224...239).contains(group.address[0]) || group.port == 0 {
-      fields.refuse("discovery_group", "must be a multicast address of IP version 4 and a port, as 239.255.77.7:7947")
+    if let group = network.group,
+      group.address.count != 4 || !(224...239).contains(group.address[0]) || group.port == 0
+    {
+      fields.refuse(
+        "discovery_group",
+        "must be a multicast address of IP version 4 and a port, as 239.255.77.7:7947"
+      )
     }
-    let overlay = fields.optionalObject("betanet") { OverlayWishes(&$0) } ?? OverlayWishes()
+    let overlay = fields.optionalObject("betanet") { BetaNetSettings(&$0) } ?? BetaNetSettings()
     overlay.apply(to: &network.overlay)
-    let mesh = fields.optionalObject("bitchat") { MeshWishes(&$0) } ?? MeshWishes()
+    network.mesh.isDiscoverable = network.group != nil
+    let mesh = fields.optionalObject("bitchat") { BitChatSettings(&$0) } ?? BitChatSettings()
     mesh.apply(to: &network.mesh)
   }
 
   private mutating func readPeers(_ fields: inout Fields) {
     for (index, text) in fields.strings("peers", 0...1000, length: 1...128).enumerated() {
       let parts = text.split(separator: "@", maxSplits: 1).map(String.init)
-      guard parts.count == 2, let id = PeerID(text: parts[0]), let endpoint = Endpoint(text: parts[1]) else {
-        fields.refuse("peers[\(index)]", "must be a peer id, @ and an address, as HEX64@127.0.0.1:7946")
+      guard parts.count == 2, let id = PeerID(text: parts[0]),
+        let endpoint = Endpoint(text: parts[1])
+      else {
+        fields.refuse(
+          "peers[\(index)]",
+          "must be a peer id, @ and an address, as HEX64@127.0.0.1:7946"
+        )
         continue
       }
       peers.append(KnownPeer(id: id, endpoint: endpoint))
@@ -103,19 +121,22 @@ package struct P2PFogSettings: Sendable {
 
   /// The secret in a file, so that it stands in no settings, no log and no list of processes.
   private static func secret(_ path: String) throws(PluginFailure) -> [UInt8] {
-    func refuse(_ why: String) -> PluginFailure { PluginFailure("settings.network_secret_file \(why)") }
+    let name = "settings.network_secret_file"
+    let (bytes, mode): ([UInt8], UInt32)
     do throws(StorageError) {
       let file = try OpenFile(path: path, flags: O_RDONLY)
       var status = stat()
-      guard unsafe fstat(file.descriptor, &status) == 0, status.st_mode & 0o077 == 0 else {
-        throw refuse("can be read by others; give it mode 0600")
-      }
-      var bytes = try file.read(at: 0, count: min(try file.size(), 4096))
-      while let last = bytes.last, last == 0x0A || last == 0x0D { bytes.removeLast() }
-      guard bytes.count >= 32 else { throw refuse("must hold at least 32 bytes") }
-      return bytes
+      guard unsafe fstat(file.descriptor, &status) == 0 else { throw .last("fstat") }
+      mode = status.st_mode
+      bytes = try file.read(at: 0, count: min(try file.size(), 4096))
     } catch {
-      throw refuse("cannot be read: \(error)")
+      throw PluginFailure("\(name) cannot be read: \(error)")
     }
+    guard mode & 0o077 == 0 else {
+      throw PluginFailure("\(name) can be read by others; give the file mode 0600")
+    }
+    let end = bytes.lastIndex { $0 != 0x0A && $0 != 0x0D }.map { $0 + 1 } ?? 0
+    guard end >= 32 else { throw PluginFailure("\(name) must hold at least 32 bytes") }
+    return Array(bytes[..<end])
   }
 }

@@ -1,4 +1,4 @@
-public import Wire
+import Wire
 
 /// What is handed to another operator: where this peer is, who it is, and a secret that lets one peer in once.
 ///
@@ -32,16 +32,22 @@ package struct InvitationLink: Sendable, Equatable, CustomStringConvertible {
       throw MalformedPacket("must begin with \(Self.scheme)")
     }
     let rest = text.dropFirst(Self.scheme.count)
-    guard let slash = rest.firstIndex(of: "/"), let question = rest.firstIndex(of: "?"), slash < question,
+    guard let slash = rest.firstIndex(of: "/"), let question = rest.firstIndex(of: "?"),
+      slash < question,
       rest[slash..<question] == "/join"
     else { throw MalformedPacket("must have /join? after its address") }
-    guard let endpoint = Endpoint(text: String(rest[..<slash])), endpoint.port > 0, !endpoint.isWildcard else {
-      throw MalformedPacket("must have an IP address and a port, as 203.0.113.7:7946 or [2001:db8::1]:7946")
+    guard let endpoint = Endpoint(text: String(rest[..<slash])), endpoint.port > 0,
+      !endpoint.isWildcard
+    else {
+      throw MalformedPacket(
+        "must have an IP address and a port, as 203.0.113.7:7946 or [2001:db8::1]:7946"
+      )
     }
     var values: [String: String] = [:]
     for pair in rest[rest.index(after: question)...].split(separator: "&") {
       let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      guard parts.count == 2, values.updateValue(String(parts[1]), forKey: String(parts[0])) == nil else {
+      guard parts.count == 2, values.updateValue(String(parts[1]), forKey: String(parts[0])) == nil
+      else {
         throw MalformedPacket("must name peer, secret and node once each")
       }
     }
@@ -52,13 +58,15 @@ package struct InvitationLink: Sendable, Equatable, CustomStringConvertible {
       secret.count == PeerHandshake.invitationSize
     else { throw MalformedPacket("must have a secret of 16 bytes in base64url") }
     guard let node = values["node"], node == "0" || node == "1", values.count == 3 else {
-      throw MalformedPacket("must have node=0 or node=1, and nothing more than peer, secret and node")
+      throw MalformedPacket(
+        "must have node=0 or node=1, and nothing more than peer, secret and node"
+      )
     }
     self.init(endpoint: endpoint, peer: peer, secret: secret, isForNode: node == "1")
   }
 
   package var description: String {
-    let secret = String(decoding: Base64URL.encode(secret.span), as: UTF8.self)
+    let secret = Base64URL.encode(secret)
     return "\(Self.scheme)\(endpoint)/join?peer=\(peer)&secret=\(secret)&node=\(isForNode ? 1 : 0)"
   }
 }

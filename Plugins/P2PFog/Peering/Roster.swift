@@ -83,7 +83,9 @@ package struct Roster: Sendable {
   package mutating func invite(_ invitation: Invitation) { invitations.append(invitation) }
 
   /// Takes an invitation back by its digest.
-  package mutating func withdraw(_ digest: [UInt8]) { invitations.removeAll { $0.digest == digest } }
+  package mutating func withdraw(_ digest: [UInt8]) {
+    invitations.removeAll { $0.digest == digest }
+  }
 
   /// Forgets a peer, and refuses it from now on until `expect` is preceded by `pardon`.
   package mutating func ban(_ id: PeerID) {

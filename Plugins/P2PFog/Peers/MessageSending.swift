@@ -36,7 +36,10 @@ extension PeerService {
   /// Sends again what had no receipt when the gateway stopped.
   func resendUnsettled(on loop: PeerLoop) throws(StorageError) {
     let oldest = UInt64(Clock.wall() / 1_000_000) - Self.resendAge
-    try messages.abandonSent(before: oldest, reason: "the gateway was restarted before a receipt came")
+    try messages.abandonSent(
+      before: oldest,
+      reason: "the gateway was restarted before a receipt came"
+    )
     for entry in try messages.unsettled() {
       guard let message = entry.message(from: identity.id) else { continue }
       loop.send(message, way: entry.transport, hops: nil)

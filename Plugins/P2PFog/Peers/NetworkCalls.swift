@@ -1,4 +1,4 @@
-package import GatewayPlugin
+import GatewayPlugin
 package import Peering
 import PluginStorage
 import Synchronization
@@ -50,7 +50,8 @@ package final class NetworkCalls: PeerCalls {
     waiting.withLock { $0[number] = one }
     defer { waiting.withLock { _ = $0.removeValue(forKey: number) } }
     let content = Peering.CallBody(json: body.json.bytes, bytes: body.bytes)
-    let nanoseconds = UInt64(timeout.components.seconds) * 1_000_000_000
+    let nanoseconds =
+      UInt64(timeout.components.seconds) * 1_000_000_000
       + UInt64(timeout.components.attoseconds / 1_000_000_000)
     let isTaken = network.post { loop in
       loop.call(number, to: peer, method: method, body: content, timeout: nanoseconds)
@@ -88,7 +89,8 @@ package final class NetworkCalls: PeerCalls {
       return .success(Peering.CallBody(json: answer.json.bytes, bytes: answer.bytes))
     } catch {
       switch error {
-      case .refused(let code, let message): return .failure(CallRefusal(code: code, message: message))
+      case .refused(let code, let message):
+        return .failure(CallRefusal(code: code, message: message))
       case .timeout: return .failure(CallRefusal(code: "TIMEOUT", message: "It took too long."))
       case .unreachable(let why): return .failure(CallRefusal(code: "UNREACHABLE", message: why))
       }

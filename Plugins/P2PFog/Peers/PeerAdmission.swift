@@ -51,7 +51,10 @@ extension PeerService {
     note: String
   ) throws -> (link: InvitationLink, expiresAt: UInt64) {
     guard let endpoint = network.status.advertised else {
-      throw Failure.unavailable("The network has not begun yet; try again.", retryAfter: .seconds(1))
+      throw Failure.unavailable(
+        "The network has not begun yet; try again.",
+        retryAfter: .seconds(1)
+      )
     }
     let now = UInt64(Clock.wall() / 1_000_000)
     let open = try answering { () throws(StorageError) in try store.invitations() }

@@ -12,14 +12,35 @@ struct PeerMetrics: Sendable {
 
   /// Defines them; in the plugin's `init`.
   init(_ host: Host) throws {
-    peers = try host.metrics.gauge("p2p_peers_reachable", help: "Peers that messages reach now.")
-    links = try host.metrics.gauge("p2p_links", help: "Links of the overlay.")
-    circuits = try host.metrics.gauge("p2p_circuits_active", help: "Circuits that this peer has built.")
+    peers = try host.metrics.gauge("p2p_peers_reachable", "Peers that messages reach now.")
+    links = try host.metrics.gauge("p2p_links", "Links of the overlay.")
+    circuits = try host.metrics.gauge(
+      "p2p_circuits_active",
+      "Circuits that this peer has built."
+    )
     bytes = [
-      ("mesh_sent", try host.metrics.counter("p2p_mesh_bytes_sent_total", help: "Bytes of datagrams sent.")),
-      ("mesh_received", try host.metrics.counter("p2p_mesh_bytes_received_total", help: "Bytes of datagrams received.")),
-      ("overlay_sent", try host.metrics.counter("p2p_overlay_bytes_sent_total", help: "Bytes sent over links.")),
-      ("overlay_received", try host.metrics.counter("p2p_overlay_bytes_received_total", help: "Bytes received over links.")),
+      (
+        "mesh_sent",
+        try host.metrics.counter("p2p_mesh_bytes_sent_total", "Bytes of datagrams sent.")
+      ),
+      (
+        "mesh_received",
+        try host.metrics.counter(
+          "p2p_mesh_bytes_received_total",
+          "Bytes of datagrams received."
+        )
+      ),
+      (
+        "overlay_sent",
+        try host.metrics.counter("p2p_overlay_bytes_sent_total", "Bytes sent over links.")
+      ),
+      (
+        "overlay_received",
+        try host.metrics.counter(
+          "p2p_overlay_bytes_received_total",
+          "Bytes received over links."
+        )
+      ),
     ]
   }
 
@@ -29,7 +50,8 @@ struct PeerMetrics: Sendable {
     links.set(Double(status.peers.count(where: \.hasLink)))
     circuits.set(Double(status.activeCircuits))
     let now = [
-      "mesh_sent": status.meshCount("bytes_sent"), "mesh_received": status.meshCount("bytes_received"),
+      "mesh_sent": status.meshCount("bytes_sent"),
+      "mesh_received": status.meshCount("bytes_received"),
       "overlay_sent": status.overlayCount("bytes_sent"),
       "overlay_received": status.overlayCount("bytes_received"),
     ]

@@ -56,7 +56,13 @@ package final class PeerService: Sendable {
   package func activate() throws {
     do {
       try network.open(preferring: UInt16(try kept.value("port") ?? "") ?? 0)
-      if let port = network.local?.port { try kept.set("port", to: "\(port)") }
+      if let local = network.local {
+        try kept.set("port", to: "\(local.port)")
+        host.log.info(
+          "The network is open.",
+          ["peer": "\(identity.id)", "address": "\(local)", "port": "\(local.port)"]
+        )
+      }
     } catch {
       throw PluginFailure("The peer cannot go on the network: \(error).")
     }
@@ -133,7 +139,8 @@ extension PeerService {
   private func store(_ batch: NetworkBatch) throws {
     let now = UInt64(Clock.wall() / 1_000_000)
     do {
-      if try Folder.space(host.dataDirectory).free < settings.minFreeBytes, !batch.arrivals.isEmpty {
+      if try Folder.space(host.dataDirectory).free < settings.minFreeBytes, !batch.arrivals.isEmpty
+      {
         throw StorageError.full
       }
       let stored = try messages.receive(batch.arrivals, now: now)
@@ -157,14 +164,7 @@ extension PeerService {
     case .link(let peer, let isUp, let reason):
       let state: JSON = isUp ? "up" : "down"
       publish("link", ["peer_id": .string("\(peer)"), "state": state, "reason": .string(reason)])
-    case .circuit(let id, let state, let hops, let reason):
-      publish(
-        "circuit",
-        [
-          "circuit": .integer(Int64(id)), "state": .string(state), "hops": .integer(Int64(hops)),
-          "reason": .string(reason),
-        ]
-      )
+    case .circuit(let event): publish("circuit", event.json)
     case .found(let peer, let endpoint, let name, let isKnown):
       discoveries.found(peer, endpoint, name: name, isKnown: isKnown)
     case .called(let token, let peer, let method, let body): answer(token, peer, method, body)
@@ -210,7 +210,10 @@ extension PeerService {
         network.post { $0.answer(token, answer) }
       }
     } catch {
-      let refusal = CallRefusal(code: "BUSY", message: "This gateway has no thread free; try later.")
+      let refusal = CallRefusal(
+        code: "BUSY",
+        message: "This gateway has no thread free; try later."
+      )
       network.post { $0.answer(token, .failure(refusal)) }
     }
   }
@@ -228,5 +231,22 @@ extension PeerService {
     guard host.events.isAvailable else { return }
     let members = [JSON.Member(name: "event", value: .string(event))] + (payload.asMembers ?? [])
     try? host.events.publish(Self.topic, .object(members))
+  }
+}
+
+extension Overlay.CircuitEvent {
+  /// What is told of it; of the hops between, nothing is.
+  fileprivate var json: JSON {
+    switch self {
+    case .built(let recipient, let hops, let duration):
+      [
+        "state": "built", "recipient": .string("\(recipient)"), "hops": .integer(Int64(hops)),
+        "duration_ms": .number(Double(duration) / 1_000_000),
+      ]
+    case .failed(let recipient, let end):
+      ["state": "failed", "recipient": .string("\(recipient)"), "reason": .string(end.word)]
+    case .closed(let recipient, let end):
+      ["state": "closed", "recipient": .string("\(recipient)"), "reason": .string(end.word)]
+    }
   }
 }

@@ -22,7 +22,10 @@ struct InvitationRoutes {
         throw Failure.notFound("No invitation of this id waits to be redeemed.")
       }
       if let digest = Hexadecimal.bytes(id) { service.network.post { $0.withdraw(digest) } }
-      return .data(["invitation_id": .string(id), "withdrawn": true], message: "Invitation withdrawn")
+      return .data(
+        ["invitation_id": .string(id), "withdrawn": true],
+        message: "Invitation withdrawn"
+      )
     }
   }
 

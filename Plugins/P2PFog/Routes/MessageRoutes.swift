@@ -33,9 +33,10 @@ struct MessageRoutes {
     ) { [service] request in
       let order = try request.validate { MessageRequest(&$0) }
       let entry = try service.send(order, from: request.caller.subject)
-      let members: [JSON.Member] = entry.members + [
-        .init(name: "receipt_expected", value: .bool(entry.status != "broadcast"))
-      ]
+      let members: [JSON.Member] =
+        entry.members + [
+          .init(name: "receipt_expected", value: .bool(entry.status != "broadcast"))
+        ]
       return .data(.object(members), message: "Message \(entry.status)", status: 202)
     }
   }
@@ -44,7 +45,8 @@ struct MessageRoutes {
     .get(
       "/v1/p2p/messages",
       scope: .read,
-      summary: "List your messages, the newest first; with after, those since then, the oldest first",
+      summary:
+        "List your messages, the newest first; with after, those since then, the oldest first",
       parameters: [
         .query("direction", .string(allowed: ["in", "out"])),
         .query("status", .string("As received, read, sent, delivered, undelivered")),
@@ -52,7 +54,10 @@ struct MessageRoutes {
         .query("after", .integer("A message's number", 0...Int.max)),
         .query("limit", .integer("Messages on a page", 1...200, default: 50)),
         .query("offset", .integer("Messages to pass over", 0...1_000_000, default: 0)),
-        .query("box", .string("peer for messages to the peer itself (admin)", allowed: ["user", "peer"])),
+        .query(
+          "box",
+          .string("peer for messages to the peer itself (admin)", allowed: ["user", "peer"])
+        ),
       ],
       answer: .object(["messages": .array(Self.message), "total_count": .integer()])
     ) { [service] request in

@@ -31,10 +31,12 @@ struct PeerRoutes {
       ],
       answer: .object(["peers": .array(.object([:])), "total_count": .integer()])
     ) { [service] request in
-      let (state, transport, limit, offset) = try request.validateQuery(unknown: .refused) { fields in
+      let (state, transport, limit, offset) = try request.validateQuery(unknown: .refused) {
+        fields in
         (
           fields.json("status") == nil ? "" : fields.choice("status", Self.states),
-          fields.json("transport") == nil ? "" : fields.choice("transport", ["bitchat", "betanet"]),
+          fields.json("transport") == nil
+            ? "" : fields.choice("transport", ["bitchat", "betanet"]),
           fields.integer("limit", 1...1000, default: 100),
           fields.integer("offset", 0...1_000_000, default: 0)
         )
@@ -83,7 +85,10 @@ struct PeerRoutes {
     ) { [service] request in
       let order = try request.validate { PeerOrder(&$0) }
       let peer = try service.add(order, within: Self.handshakeLimit)
-      return .data(["peer_id": .string("\(peer)"), "status": "connected"], message: "Peer connected")
+      return .data(
+        ["peer_id": .string("\(peer)"), "status": "connected"],
+        message: "Peer connected"
+      )
     }
   }
 
@@ -96,7 +101,8 @@ struct PeerRoutes {
     ) { [service] request in
       let id = try Self.peer(request)
       let now = UInt64(Clock.wall() / 1_000_000)
-      let wasKnown = try answering { () throws(StorageError) in try service.store.ban(id, now: now) }
+      let wasKnown = try answering { () throws(StorageError) in try service.store.ban(id, now: now)
+      }
       guard wasKnown else { throw Self.unknown(id) }
       service.network.post { $0.ban(id) }
       return .data(["peer_id": .string("\(id)"), "removed": true], message: "Peer removed")
@@ -161,7 +167,9 @@ enum PeerOrder: Sendable {
     let id = PeerID(text: fields.string("peer_id", 64...64))
     if id == nil { fields.refuse("peer_id", "must be 64 lower-case hexadecimal digits") }
     let endpoint = Endpoint(text: fields.string("endpoint", 1...64))
-    if endpoint == nil { fields.refuse("endpoint", "must be an IP address and a port, as 203.0.113.7:7946") }
+    if endpoint == nil {
+      fields.refuse("endpoint", "must be an IP address and a port, as 203.0.113.7:7946")
+    }
     let mayBeNode = fields.bool("node", default: false)
     guard let id, let endpoint else { return nil }
     self = .peer(id, endpoint, mayBeNode: mayBeNode)

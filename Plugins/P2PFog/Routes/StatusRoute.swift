@@ -42,7 +42,9 @@ struct StatusRoute {
         "circuits": .integer(Int64(status.activeCircuits)),
       ],
       "performance": [
-        "messages_sent": number(status.meshCount("messages_sent") + status.overlayCount("messages_sent")),
+        "messages_sent": number(
+          status.meshCount("messages_sent") + status.overlayCount("messages_sent")
+        ),
         "messages_received": number(
           status.meshCount("messages_received") + status.overlayCount("messages_received")
         ),
@@ -125,9 +127,6 @@ extension NetworkStatus.Peer {
       "route": .string(hasSession ? "direct" : isReachable ? "mesh" : "none"),
       "latency_ms": milliseconds(latencyMicroseconds), "loss": loss.map { .number($0) } ?? .null,
       "link_latency_ms": milliseconds(linkLatencyMicroseconds),
-      "last_seen": lastSeen.map {
-        .string(Timestamp.text(nanoseconds: Int64(min($0, 9_000_000_000_000)) * 1_000_000))
-      } ?? .null,
     ]
   }
 

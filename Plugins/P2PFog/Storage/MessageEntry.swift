@@ -1,5 +1,5 @@
 import GatewayPlugin
-package import Peering
+import Peering
 import PluginStorage
 
 /// Messages of the network as they are kept and shown.
@@ -50,7 +50,8 @@ extension MessageStore.Entry {
 
   /// The message that was sent, with the same identifier; `nil` for one that is not this gateway's to send.
   func message(from sender: PeerID) -> PeerMessage? {
-    guard direction == "out", let id = Hexadecimal.bytes(id), let peer = peer.flatMap({ PeerID(text: $0) })
+    guard direction == "out", let id = Hexadecimal.bytes(id),
+      let peer = peer.flatMap({ PeerID(text: $0) })
     else { return nil }
     return PeerMessage(
       id: id,

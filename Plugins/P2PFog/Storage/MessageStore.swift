@@ -290,4 +290,3 @@ package struct MessageStore: Sendable {
     return true
   }
 }
-

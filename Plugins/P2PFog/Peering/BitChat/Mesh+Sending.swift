@@ -36,7 +36,7 @@ extension Mesh {
     guard outbox[key] == nil else { return giveUp(message.id, .refused) }
     let lifetime =
       message.recipient == nil ? Self.broadcastLife : min(options.lifetime, Self.longestLife)
-    var out = Outbox.Message(
+    var out = MeshOutbox.Message(
       id: message.id,
       recipient: message.recipient,
       priority: message.priority,
@@ -135,7 +135,7 @@ extension Mesh {
     timers.add(.retransmit(key, attempt: out.attempt), at: now.monotonic + wait(out))
   }
 
-  private func wait(_ out: Outbox.Message) -> UInt64 {
+  private func wait(_ out: MeshOutbox.Message) -> UInt64 {
     let shift = UInt64(min(out.attempt - 1, 5))
     return min(settings.receiptWait << shift, Self.longestWait)
   }

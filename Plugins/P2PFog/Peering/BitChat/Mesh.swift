@@ -65,7 +65,7 @@ package struct Mesh: Sendable {
   var cache = PacketCache()
   var delivered = DeliveredMessages()
   var reassembly = Reassembly()
-  var outbox: Outbox
+  var outbox: MeshOutbox
   var stored: StoredPackets
   var neighbours: Neighbours
   // Peers with a `stored` timer: one is enough.
@@ -109,7 +109,7 @@ package struct Mesh: Sendable {
       settings: settings.members,
       random: SeededRandom(seed: random.next())
     )
-    outbox = Outbox(limit: settings.outboxLimit)
+    outbox = MeshOutbox(limit: settings.outboxLimit)
     stored = StoredPackets(
       messageLimit: settings.storeLimit,
       byteLimit: settings.storeBytes,

@@ -23,7 +23,7 @@ struct Initiation: Sendable {
 }
 
 /// How a handshake that this peer has begun ended without a session.
-package enum ConnectRefusal: String, Sendable {
+package enum ConnectRefusal: String, Error, Sendable {
   /// No answer, or none that says it was let in: an unknown peer gets silence.
   case noAnswer = "no_answer"
   /// Another peer than the expected one answered.

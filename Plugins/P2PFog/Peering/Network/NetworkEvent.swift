@@ -9,11 +9,13 @@ package enum NetworkEvent: Sendable {
   /// A link with a peer stands, or is over.
   case link(PeerID, isUp: Bool, reason: String)
   /// A circuit of this peer's.
-  case circuit(id: UInt32, state: String, hops: Int, reason: String)
+  case circuit(Overlay.CircuitEvent)
   /// A beacon was heard while one was looking.
   case found(PeerID, Endpoint, name: String, isKnown: Bool)
   /// A peer calls; `PeerLoop.answer` is owed.
   case called(CallToken, PeerID, method: String, CallBody)
+  /// A call of this peer's has ended, by the number that it was given.
+  case answered(UInt64, CallResult)
 }
 
 /// What came and has to be stored before anyone is told that it did.

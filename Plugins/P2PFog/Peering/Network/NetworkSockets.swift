@@ -1,5 +1,5 @@
-/// The sockets of a peer: datagrams and links on the same port.
-package struct NetworkSockets: ~Copyable, Sendable {
+/// The sockets of a peer, datagrams and links on the same port; closed when the last owner goes away.
+package final class NetworkSockets: Sendable {
   /// Tries for a port that is free for both kinds.
   private static let attempts = 16
 

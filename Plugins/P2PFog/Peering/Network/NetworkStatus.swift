@@ -15,8 +15,6 @@ package struct NetworkStatus: Sendable {
     package var loss: Double?
     /// Smoothed round trip of the link, in microseconds.
     package var linkLatencyMicroseconds: Int?
-    /// When it was last heard, in milliseconds since 1970.
-    package var lastSeen: UInt64?
   }
 
   /// A number and its name, as `messages_sent`.
@@ -52,5 +50,7 @@ package struct NetworkStatus: Sendable {
   package func meshCount(_ name: String) -> UInt64 { mesh.first { $0.name == name }?.value ?? 0 }
 
   /// A count of the overlay by its name; 0 for one that is not counted.
-  package func overlayCount(_ name: String) -> UInt64 { overlay.first { $0.name == name }?.value ?? 0 }
+  package func overlayCount(_ name: String) -> UInt64 {
+    overlay.first { $0.name == name }?.value ?? 0
+  }
 }

@@ -14,7 +14,6 @@ package final class PeerLoop {
   private static let publicationPeriod: UInt64 = 250_000_000
 
   let identity: Identity
-  let record: PeerRecord
   let settings: NetworkSettings
   let surroundings: PeerNetwork.Surroundings
   private let sockets: NetworkSockets
@@ -25,6 +24,8 @@ package final class PeerLoop {
   var mesh: Mesh
   var overlay: Overlay
   var connections: [Int: Connection] = [:]
+  // Who waits for the end of a handshake by datagrams.
+  var meetings: [Endpoint: [@Sendable (Result<PeerID, ConnectRefusal>) -> Void]] = [:]
   private var nextConnection = 1
   /// The moment of this turn.
   var now: Moment
@@ -32,12 +33,12 @@ package final class PeerLoop {
   init(
     _ identity: Identity,
     _ settings: NetworkSettings,
-    _ sockets: consuming NetworkSockets,
+    _ sockets: NetworkSockets,
     _ roster: Roster,
     _ surroundings: PeerNetwork.Surroundings
   ) {
     now = Self.moment()
-    record = PeerRecord(
+    let record = PeerRecord(
       identity,
       sequence: now.wall,
       endpoint: settings.advertise ?? sockets.local,
@@ -51,6 +52,8 @@ package final class PeerLoop {
     startedAt = now.wall
     mesh = Mesh(identity: identity, record: record, settings: settings.mesh)
     overlay = Overlay(identity: identity, record: record, settings: settings.overlay)
+    // Paths go through peers that membership has heard of, and no others.
+    overlay.alive = []
   }
 
   private static func moment() -> Moment {
@@ -198,7 +201,9 @@ package final class PeerLoop {
 
   // MARK: Datagrams out
 
-  func send(_ datagram: [UInt8], to endpoint: Endpoint) { sockets.datagrams.send(datagram, to: endpoint) }
+  func send(_ datagram: [UInt8], to endpoint: Endpoint) {
+    sockets.datagrams.send(datagram, to: endpoint)
+  }
 
   func multicast(_ datagram: [UInt8]) { sockets.datagrams.multicast(datagram) }
 
@@ -208,9 +213,8 @@ package final class PeerLoop {
     var status = NetworkStatus()
     status.isRunning = true
     status.local = sockets.local
-    status.advertised = record.endpoint
+    status.advertised = mesh.record.endpoint
     status.startedAt = startedAt
-    status.peers = roster.all.map(peer)
     fill(&status)
     return status
   }

@@ -15,10 +15,12 @@ extension PeerLoop {
 
   private func store(_ fromMesh: [Mesh.Action], _ fromOverlay: [Overlay.Action]) -> Bool {
     var batch = NetworkBatch()
-    for case .received(let message, let hops) in fromMesh {
+    for case .received(let message, let hops, _) in fromMesh {
       batch.arrivals.append((message, .bitchat, hops))
     }
-    for case .received(let message) in fromOverlay { batch.arrivals.append((message, .betanet, nil)) }
+    for case .received(let message) in fromOverlay {
+      batch.arrivals.append((message, .betanet, nil))
+    }
     batch.changes = roster.changes
     roster.changes = []
     guard !batch.arrivals.isEmpty || !batch.changes.isEmpty else { return true }
@@ -38,8 +40,24 @@ extension PeerLoop {
       if isStored { send(bytes, to: endpoint) }
     case .multicast(let bytes): multicast(bytes)
     case .received: break
-    default: tell(action)
+    case .receipt(let id, let hops, let roundTrip):
+      let microseconds = Int(roundTrip / 1000)
+      tell(.delivered(id: id, .bitchat, hops: hops, roundTripMicroseconds: microseconds))
+    case .undelivered(let id, let reason):
+      tell(.undelivered(id: id, .bitchat, reason: reason.rawValue))
+    case .member(let peer, let state):
+      if state == .alive { overlay.alive?.insert(peer) } else { overlay.alive?.remove(peer) }
+      tell(.member(peer, state: state.name))
+    case .found(let peer, let endpoint, let name, let isKnown):
+      tell(.found(peer, endpoint, name: name, isKnown: isKnown))
+    case .connected(let peer, let endpoint): end(endpoint, .success(peer))
+    case .refused(let endpoint, let refusal): end(endpoint, .failure(refusal))
+    case .record(let record): overlay.record = record
     }
+  }
+
+  private func end(_ endpoint: Endpoint, _ result: Result<PeerID, ConnectRefusal>) {
+    for completion in meetings.removeValue(forKey: endpoint) ?? [] { completion(result) }
   }
 
   private func carryOut(_ action: Overlay.Action, isStored: Bool) {
@@ -51,11 +69,39 @@ extension PeerLoop {
     case .close(let link, _): connections[link] = nil
     case .dial(let endpoint, let peer): dial(endpoint, for: peer, invitation: nil)
     case .received: break
-    default: tell(action)
+    case .linkUp(let peer): tell(.link(peer, isUp: true, reason: ""))
+    case .linkDown(let peer, let closure): tell(.link(peer, isUp: false, reason: closure.word))
+    case .called(let token, let peer, let method, let body):
+      tell(.called(token, peer, method: method, body))
+    case .answered(let call, let result): tell(.answered(call, result))
+    case .receipt(let id, let roundTrip):
+      let microseconds = Int(roundTrip / 1000)
+      tell(.delivered(id: id, .betanet, hops: nil, roundTripMicroseconds: microseconds))
+    case .undelivered(let id, let reason):
+      tell(.undelivered(id: id, .betanet, reason: reason.sentence))
+    case .circuit(let event): tell(.circuit(event))
     }
   }
 
+  private func tell(_ event: NetworkEvent) { surroundings.tell(event) }
+
   private func close(_ link: Int) {
     if connections.removeValue(forKey: link) != nil { overlay.closed(link, now: now) }
+  }
+}
+
+extension Overlay.Undelivered {
+  /// Why, for the sender.
+  fileprivate var sentence: String {
+    switch self {
+    case .invalid: "it cannot be sent over a circuit"
+    case .unknownRecipient: "the recipient's record is not known"
+    case .tooFewPeers(let needed, let known):
+      "a circuit needs \(needed) peers, and \(known) are there"
+    case .outboxFull: "too many messages wait already"
+    case .gaveUp(let tries, let end):
+      "\(tries) circuits were tried; the last one ended with \(end.word)"
+    case .refused(let refusal): "the recipient refused it: \(refusal.word)"
+    }
   }
 }

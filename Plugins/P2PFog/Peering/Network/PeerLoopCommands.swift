@@ -17,7 +17,7 @@ extension PeerLoop {
   /// Forgets a peer and ends all that connects it.
   package func ban(_ id: PeerID) {
     roster.ban(id)
-    mesh.drop(id)
+    mesh.forget(id)
     overlay.drop(id, now: now)
   }
 
@@ -40,7 +40,7 @@ extension PeerLoop {
     _ completion: @escaping @Sendable (Result<PeerID, ConnectRefusal>) -> Void
   ) {
     meetings[endpoint, default: []].append(completion)
-    mesh.connect(to: endpoint, expecting: peer, invitation: invitation, now: now)
+    mesh.connect(endpoint, expecting: peer, invitation: invitation, now: now)
   }
 
   /// Asks the local network who is there; `NetworkEvent.found` tells.
@@ -62,7 +62,8 @@ extension PeerLoop {
     case .bitchat: usesOverlay = false
     case nil:
       usesOverlay =
-        message.recipient.map { mesh.state(of: $0) != .alive && overlay.linked.contains($0) } ?? false
+        message.recipient.map { mesh.member($0)?.state != .alive && overlay.linked.contains($0) }
+        ?? false
     }
     if usesOverlay {
       overlay.send(message, hops: hops, roster: roster, now: now)

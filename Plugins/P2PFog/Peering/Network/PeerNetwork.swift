@@ -60,7 +60,7 @@ package final class PeerNetwork: Sendable {
       group: settings.group
     )
     let local = opened.local
-    sockets.withLock { $0 = consume opened }
+    sockets.withLock { $0 = opened }
     snapshot.withLock { $0.local = local }
   }
 

@@ -1,5 +1,5 @@
 /// Own messages until their receipt or their end.
-struct Outbox: Sendable {
+struct MeshOutbox: Sendable {
   /// One message under way.
   struct Message: Sendable {
     let id: [UInt8]
