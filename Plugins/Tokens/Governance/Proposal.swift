@@ -44,7 +44,7 @@ package struct ProposalDraft: Sendable, Equatable {
       return [FieldError(field: "parameters", reason: reason, allowed: allowed)]
     }
     return members.compactMap { member in
-      let field = "parameters.\(member.name.unicodeScalars.prefix(64))"
+      let field = "parameters.\(member.name.shortened)"
       guard let parameter = PolicyParameter(rawValue: member.name),
         let bounds = rules.bounds[parameter]
       else {

@@ -112,13 +112,22 @@ extension Connection {
   ) throws(LedgerError) -> String? {
     let sql = """
       SELECT SUM(balance_whole + staked_whole + locked_whole), SUM(balance_nano + staked_nano + locked_nano),
-        SUM(balance_atto + staked_atto + locked_atto) FROM accounts
+        SUM(balance_atto + staked_atto + locked_atto), SUM(locked_whole), SUM(locked_nano), SUM(locked_atto)
+      FROM accounts
       """
-    let total = try find(sql) { $0.amount(0) } ?? .zero
+    let totals = try find(sql) { (all: $0.amount(0), locked: $0.amount(3)) }
+    let (total, locked) = (totals?.all ?? .zero, totals?.locked ?? .zero)
     sums.supply = -(try account(AccountName.supply)?.balance ?? .zero)
     sums.last = try find("SELECT max(id) FROM entries") { $0.integer(0) } ?? 0
     if total != .zero {
       return "the accounts sum to \(total) FOG more than the supply of \(sums.supply) FOG"
+    }
+    let open = try find(
+      "SELECT SUM(whole), SUM(nano), SUM(atto) FROM locks WHERE state = 'open'"
+    ) { $0.amount(0) }
+    guard open == locked else {
+      return
+        "the open locks sum to \(open ?? .zero) FOG, and the accounts have \(locked) FOG locked"
     }
     // A maximum that an operator lowered below what exists is no fault: nothing more is issued.
     let staked = try totalStaked()

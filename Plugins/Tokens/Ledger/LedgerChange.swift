@@ -80,7 +80,7 @@ struct LedgerChange {
       throw .refused(
         .unknownAccount,
         """
-        There is no account \(JSON.string(String(id.unicodeScalars.prefix(64))).text): it is opened when its owner first \
+        There is no account \(JSON.string(id.shortened).text): it is opened when its owner first \
         asks for GET /v1/tokens.
         """
       )

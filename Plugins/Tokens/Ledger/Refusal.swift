@@ -98,3 +98,8 @@ extension Connection {
     do { return try rows(sql, values, read) } catch { throw .storage(error) }
   }
 }
+
+extension String {
+  /// The first 64 code points: what a caller sent is shown to it, but not at any length.
+  var shortened: String { String(unicodeScalars.prefix(64)) }
+}

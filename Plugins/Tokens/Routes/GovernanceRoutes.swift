@@ -142,7 +142,7 @@ struct GovernanceRoutes {
 
   private static func unknown(_ id: String) -> Failure {
     .notFound(
-      "There is no proposal \(id.unicodeScalars.prefix(32)); see GET /v1/tokens/proposals."
+      "There is no proposal \(id.shortened); see GET /v1/tokens/proposals."
     )
   }
 }

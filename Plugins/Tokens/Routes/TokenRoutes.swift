@@ -107,7 +107,7 @@ struct TokenRoutes {
       }
       guard let entry else {
         throw Failure.notFound(
-          "There is no transaction \(text.unicodeScalars.prefix(32)) among yours; see GET /v1/tokens/transactions."
+          "There is no transaction \(text.shortened) among yours; see GET /v1/tokens/transactions."
         )
       }
       return .data(entry, message: "Transaction retrieved")

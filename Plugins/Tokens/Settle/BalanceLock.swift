@@ -41,7 +41,7 @@ extension Connection {
     guard let lock = try find(sql, [.text(id)], BalanceLock.init) else {
       throw .refused(
         .unknownLock,
-        "There is no lock \(JSON.string(String(id.unicodeScalars.prefix(64))).text)."
+        "There is no lock \(JSON.string(id.shortened).text)."
       )
     }
     return lock

@@ -145,6 +145,7 @@ private let fogTables = """
     created_at INTEGER NOT NULL,
     closed_at INTEGER
   ) STRICT, WITHOUT ROWID;
+  CREATE INDEX open_locks ON locks(account, whole, nano, atto) WHERE state = 'open';
   CREATE TABLE contributions(
     entry INTEGER PRIMARY KEY REFERENCES entries(id),
     account TEXT NOT NULL REFERENCES accounts(id),
