@@ -27,24 +27,26 @@ struct LedgerReport: Sendable {
   }
 
   /// Tells of entries that are on the disk now.
-  func take(_ made: [Entry], _ accounts: [String: Account]) {
+  func take(_ made: [Entry], _ accounts: [[UInt8]: Account]) {
     for entry in made { entries.add(1, entry.kind) }
-    if let supply = accounts[AccountName.supply] { show(supply: -supply.balance) }
+    if let supply = accounts[Array(AccountName.supply.utf8)] { show(supply: -supply.balance) }
     guard host.events.isAvailable else { return }
     for entry in made {
-      for id in Set(entry.postings.map(\.account)) where AccountName.isUser(id) {
-        guard let account = accounts[id] else { continue }
-        let change = entry.postings.filter { $0.account == id && $0.bucket == .balance }
-          .reduce(Amount.zero) { $0 + $1.amount }
+      for id in Set(entry.postings.map { Array($0.account.utf8) }) {
+        guard let account = accounts[id], AccountName.isUser(account.id) else { continue }
+        let change = entry.postings.filter {
+          $0.account.utf8.elementsEqual(id) && $0.bucket == .balance
+        }
+        .reduce(Amount.zero) { $0 + $1.amount }
         publish(
           Self.tokenTopic,
           [
-            "account": .string(id), "kind": .string(entry.kind), "amount": .amount(change),
+            "account": .string(account.id), "kind": .string(entry.kind), "amount": .amount(change),
             "balance": .amount(account.balance), "staked": .amount(account.staked),
             "locked": .amount(account.locked), "entry_id": .string(String(entry.id)),
             "reference": .string(entry.reference),
           ],
-          to: id
+          to: account.id
         )
       }
     }

@@ -123,13 +123,14 @@ extension Ledger {
   /// - Returns: The entry; `nil` when there is none that the account may see.
   /// - Throws: `LedgerError.storage`.
   package func entry(_ id: Int64, seenBy account: String?) throws(LedgerError) -> JSON? {
-    try read { connection throws(LedgerError) in
-      guard let (entry, hash) = try connection.entry(id) else { return nil }
-      guard let account else { return entry.json(hash: hash, seenBy: "") }
-      // Names of accounts are compared by their bytes, as SQLite compares them.
-      let takesPart = entry.postings.contains { $0.account.utf8.elementsEqual(account.utf8) }
-      return takesPart ? entry.json(hash: hash, seenBy: account) : nil
+    let found = try read { connection throws(LedgerError) in try connection.entry(id) }
+    guard let (entry, hash) = found else { return nil }
+    guard let account else { return entry.json(hash: hash, seenBy: "") }
+    // Names of accounts are compared by their bytes, as SQLite compares them.
+    guard entry.postings.contains(where: { $0.account.utf8.elementsEqual(account.utf8) }) else {
+      return nil
     }
+    return entry.json(hash: hash, seenBy: account)
   }
 }
 

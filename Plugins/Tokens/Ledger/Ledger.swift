@@ -7,8 +7,9 @@ import Synchronization
 /// Every method that changes something is one transaction of the database's one writer: it is on the disk when the method
 /// returns, or nothing of it is. Methods may be called from any thread and block.
 package final class Ledger: Sendable {
-  /// Told of what was entered, on the thread that did it, once it is on the disk.
-  package typealias Observer = @Sendable (_ entries: [Entry], _ accounts: [String: Account]) -> Void
+  /// Told of what was entered, on the thread that did it, once it is on the disk; accounts by the bytes of their names.
+  package typealias Observer =
+    @Sendable (_ entries: [Entry], _ accounts: [[UInt8]: Account]) -> Void
 
   package let database: Database
   package let rules: LedgerRules

@@ -10,7 +10,9 @@ struct LedgerChange {
   /// Entries made, in order.
   private(set) var entries: [Entry] = []
   /// Every account that an entry touched, as it is now.
-  private(set) var accounts: [String: Account] = [:]
+  ///
+  /// By the bytes of the name: Swift takes texts for equal that SQLite, and so the ledger, tells apart.
+  private(set) var accounts: [[UInt8]: Account] = [:]
   private var head: (id: Int64, hash: String)
 
   init(
@@ -161,7 +163,7 @@ struct LedgerChange {
       throw .insufficient(account: posting.account, posting.bucket, needed: -posting.amount, before)
     }
     if posting.amount != .zero { try connection.update(account, posting.bucket) }
-    accounts[posting.account] = account
+    accounts[Array(posting.account.utf8)] = account
   }
 }
 
