@@ -231,6 +231,7 @@ let package = Package(
       name: "PeeringTests",
       dependencies: ["Peering", "PluginStorage", "Wire"],
       path: "Tests/PeeringTests",
+      exclude: ["Reference"],
       swiftSettings: tested
     ),
     .testTarget(

@@ -18,7 +18,11 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
   ///
   /// A name would need a resolver that may block or lie; peers are known by their keys and found by addresses.
   package init?(text: String) {
-    guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...])
+    guard let colon = text.lastIndex(of: ":") else { return nil }
+    let digits = text[text.index(after: colon)...]
+    // `UInt16` takes a sign, and C ends a text at a zero byte: neither is an address that people write.
+    guard digits.utf8.allSatisfy({ (48...57).contains($0) }), let port = UInt16(digits),
+      !text.utf8.contains(0)
     else { return nil }
     var host = String(text[..<colon])
     let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")

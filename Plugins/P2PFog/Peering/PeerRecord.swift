@@ -45,6 +45,7 @@ package struct PeerRecord: Sendable, Equatable {
     agreementKey = try reader.raw(X25519.size)
     sequence = try reader.number()
     endpoint = try Endpoint(from: &reader)
+    guard endpoint.port != 0 else { throw MalformedPacket("has an endpoint without a port") }
     let bytes = try reader.counted(atMost: Self.nameLimit)
     guard let name = String(validating: bytes, as: UTF8.self),
       !name.unicodeScalars.contains(where: \.isControl)

@@ -4,7 +4,7 @@
 /// the network, or, where the operator allows it, because a known peer has introduced it. Belongs to the thread of the
 /// network's loop; what has to outlive the process leaves as `changes`.
 package struct Roster: Sendable {
-  /// Records held at most; a further introduced peer is passed over.
+  /// Records held at most, those of configured peers aside; a further peer is passed over.
   package static let limit = 4096
 
   /// What has to be stored.
@@ -114,6 +114,8 @@ package struct Roster: Sendable {
       keep(record, .configured)
       return true
     }
+    // Before an invitation is spent on it.
+    guard records.count < Self.limit else { return false }
     switch proof {
     case .none: return false
     case .network: keep(record, .network)
@@ -148,7 +150,8 @@ package struct Roster: Sendable {
   private mutating func keep(_ record: PeerRecord, _ how: How) {
     if let held = records[record.id] {
       guard record.sequence > held.sequence else { return }
-    } else if records.count >= Self.limit {
+    } else if records.count >= Self.limit, how != .configured {
+      // A peer that the operator has named always has its place.
       return
     }
     records[record.id] = record
