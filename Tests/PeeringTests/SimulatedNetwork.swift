@@ -81,7 +81,9 @@ final class SimulatedNetwork {
   }
 
   static func endpoint(_ index: Int) -> Endpoint {
-    Endpoint(address: [10, 0, UInt8(index >> 8), UInt8(index & 255)], port: 7946)!
+    guard let place = Endpoint(address: [10, 0, UInt8(index >> 8), UInt8(index & 255)], port: 7946)
+    else { preconditionFailure("four bytes are an address") }
+    return place
   }
 
   var now: Moment { Moment(monotonic: time, wall: 1_700_000_000_000 + time / 1_000_000) }
@@ -165,6 +167,13 @@ final class SimulatedNetwork {
   /// Puts a datagram on the network, as anybody can.
   func inject(_ datagram: [UInt8], from: Endpoint, to: Endpoint) {
     events.add(.datagram(datagram, from: from, to: to), at: time)
+  }
+
+  /// Lets a peer that was down go on as it was.
+  func wake(_ index: Int) {
+    peers[index].isUp = true
+    calls[index] = 0
+    schedule(index)
   }
 
   /// Moves a peer to another address, as a change of network does.

@@ -49,7 +49,9 @@ extension Mesh {
     out.lacking = Array(0..<out.fragments)
     outbox[key] = out
     timers.add(.end(key), at: out.endsAt)
-    attempt(key, roster: roster, now: now)
+    if !waitsForSession(key, roster: roster, now: now.monotonic) {
+      attempt(key, roster: roster, now: now)
+    }
     drainDatagrams()
   }
 
@@ -65,6 +67,19 @@ extension Mesh {
       recipient: recipient,
       agreementKey: record.agreementKey
     )
+  }
+
+  /// Begins a session with the recipient where that seems possible; the message goes when it is open, or after a while
+  /// through the mesh.
+  private mutating func waitsForSession(_ key: MessageKey, roster: Roster, now: UInt64) -> Bool {
+    guard let out = outbox[key], out.options.route == .auto, let recipient = out.recipient,
+      !sessions.isOpen(recipient), let member = membership.member(recipient), member.isPresent,
+      member.skipUntil <= now
+    else { return false }
+    reach(recipient, roster: roster, now: now)
+    outbox[key]?.isWaiting = true
+    timers.add(.retransmit(key, attempt: 0), at: now + settings.sessionWait)
+    return true
   }
 
   private mutating func makeRoom(_ priority: UInt8) -> Bool {
@@ -136,7 +151,7 @@ extension Mesh {
   }
 
   private func wait(_ out: MeshOutbox.Message) -> UInt64 {
-    let shift = UInt64(min(out.attempt - 1, 5))
+    let shift = UInt64(min(out.attempt, 6) - 1)
     return min(settings.receiptWait << shift, Self.longestWait)
   }
 

@@ -42,7 +42,7 @@ extension Mesh {
   private mutating func take(_ output: Membership.Output, roster: Roster, now: Moment) {
     switch output {
     case .frame(let frame, let peer): send(frame, to: peer)
-    case .reach(let peer): reach(peer, roster: roster, now: now.monotonic)
+    case .reach(let peer, let once): reach(peer, once: once, roster: roster, now: now.monotonic)
     case .state(let peer, let state):
       actions.append(.member(peer, state))
       if state == .alive { wake(peer, now: now.monotonic) }
@@ -105,12 +105,12 @@ extension Mesh {
   }
 
   /// Opens a session with a peer, unless there is one that was heard of lately.
-  mutating func reach(_ peer: PeerID, roster: Roster, now: UInt64) {
+  mutating func reach(_ peer: PeerID, once: Bool = false, roster: Roster, now: UInt64) {
     if let heardAt = sessions.heardAt(peer), now - min(now, heardAt) < Self.silence { return }
     guard let record = roster.record(of: peer), record.endpoint.port != 0,
       !record.endpoint.isWildcard
     else { return }
-    sessions.open(record.endpoint, expecting: peer, now: now)
+    sessions.open(record.endpoint, expecting: peer, once: once, now: now)
   }
 
   /// What is done once a second: new peers of the roster, and the choice of neighbours.

@@ -1,8 +1,9 @@
 /// The peers that flooded packets are passed to: chosen ones, and those that chose this peer.
 ///
-/// Two neighbours on either side in the order of identities make a ring through all (as Chord's successor lists, Stoica et
-/// al. 2001, section 4.6.3); random ones make its diameter logarithmic. A choice is told every ten seconds and lapses after
-/// thirty, so that both ends agree without a protocol of their own.
+/// The neighbour on either side in the order of identities makes a ring through all, so that the mesh is in one piece (as
+/// Chord's successors, Stoica and others 2001, section 4.2); random ones make its diameter logarithmic. A choice is told
+/// every ten seconds and lapses after thirty, so that both ends agree without a protocol of their own. With a degree of 8 a
+/// peer chooses two and three random ones, and is chosen by the same two and on average three others.
 struct Neighbours: Sendable {
   static let tellInterval: UInt64 = 10_000_000_000
   static let lease: UInt64 = 30_000_000_000
@@ -26,7 +27,7 @@ struct Neighbours: Sendable {
       return true
     }
     choosing = choosing.filter { $0.value > now }
-    guard choosing[peer] != nil || choosing.count < limit - min(degree, limit) else { return false }
+    guard choosing[peer] != nil || choosing.count < limit - chosen.count else { return false }
     choosing[peer] = now + Self.lease
     return true
   }
@@ -50,17 +51,18 @@ struct Neighbours: Sendable {
     random: inout SeededRandom
   ) -> [PeerID] {
     let before = chosen
-    let side = degree / 4
+    let side = 1
+    let wanted = min(side + degree / 2, candidates.count)
     var next = Self.closest(side, to: own, among: candidates, isAfter: true)
     for peer in Self.closest(side, to: own, among: candidates, isAfter: false)
     where !next.contains(peer) { next.append(peer) }
     let present = Set(candidates)
     // The random ones stay while they can: every change costs a session.
-    for peer in before where next.count < degree && present.contains(peer) && !next.contains(peer) {
+    for peer in before where next.count < wanted && present.contains(peer) && !next.contains(peer) {
       next.append(peer)
     }
     var draws = 0
-    while next.count < min(degree, candidates.count), draws < degree * 8 {
+    while next.count < wanted, draws < degree * 8 {
       draws += 1
       let peer = candidates[Int.random(in: candidates.indices, using: &random)]
       if !next.contains(peer) { next.append(peer) }

@@ -2,7 +2,7 @@
 package struct SendOptions: Sendable {
   /// Which way.
   package enum Route: String, Sendable {
-    /// Over a session with the recipient when there is one, through the mesh otherwise.
+    /// Over a session with the recipient when there is one or it can be opened at once, through the mesh otherwise.
     case auto
     /// Over a session alone, which is opened when there is none.
     case direct

@@ -45,6 +45,7 @@ struct DatagramSession: Sendable {
   /// The datagram of a frame.
   ///
   /// - Parameter frame: At most `Datagram.frameLimit` bytes.
+  /// - Returns: At most `Datagram.sizeLimit` bytes.
   mutating func seal(_ frame: [UInt8]) -> [UInt8] {
     precondition(frame.count <= Datagram.frameLimit, "a frame of \(frame.count) bytes")
     defer { sent += 1 }

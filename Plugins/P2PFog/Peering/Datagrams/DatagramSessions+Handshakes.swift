@@ -6,6 +6,7 @@ extension DatagramSessions {
   ///   - expected: Who has to answer; `nil` when nobody certain, as where only an address is configured.
   ///   - invitation: To be redeemed, 16 bytes.
   ///   - isAsked: Whether `connected` or `refused` has to tell how it ends, and the operator's word makes `expected` known.
+  ///   - once: Whether the first message is sent a single time, and given up after a second.
   ///   - now: Monotonic nanoseconds.
   /// - Returns: False when one with this peer or address is under way, or too many are.
   @discardableResult
@@ -14,6 +15,7 @@ extension DatagramSessions {
     expecting expected: PeerID?,
     invitation: [UInt8]? = nil,
     isAsked: Bool = false,
+    once: Bool = false,
     now: UInt64
   ) -> Bool {
     let isUnderWay = initiations.values.contains {
@@ -46,7 +48,8 @@ extension DatagramSessions {
       ownName: name,
       firstMessage: message,
       datagram: datagram,
-      nextAt: now + wait(1),
+      tries: once ? settings.handshakeTries : 1,
+      nextAt: now + (once ? Self.lastWait : wait(1)),
       cookie: none
     )
     outputs.append(.datagram(datagram, to: endpoint))
@@ -221,5 +224,7 @@ extension DatagramSessions {
   }
 
   /// The wait after the `tries`-th sending.
-  func wait(_ tries: Int) -> UInt64 { settings.handshakeWait << UInt64(min(tries - 1, 6)) }
+  func wait(_ tries: Int) -> UInt64 { settings.handshakeWait << UInt64(min(tries - 1, 3)) }
+
+  private static let lastWait: UInt64 = 1_000_000_000
 }

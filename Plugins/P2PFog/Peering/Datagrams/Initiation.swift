@@ -16,7 +16,7 @@ struct Initiation: Sendable {
   var stage = Stage.first
   /// What is sent again.
   var datagram: [UInt8]
-  var tries = 1
+  var tries: Int
   var nextAt: UInt64
   /// The last cookie that was answered with; one that comes again is not answered.
   var cookie: [UInt8]

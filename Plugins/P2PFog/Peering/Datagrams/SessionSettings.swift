@@ -50,14 +50,14 @@ package struct SessionSettings: Sendable {
   /// Default 64.
   package var initiationLimit = 64
 
-  /// First wait for an answer in a handshake, in nanoseconds; doubles each time.
+  /// First wait for an answer in a handshake, in nanoseconds; doubles three times.
   ///
   /// Default 250 ms.
   package var handshakeWait: UInt64 = 250_000_000
 
   /// Times that a message of a handshake is sent.
   ///
-  /// Default 6: the last wait ends after 15.75 s.
+  /// Default 6: the last wait ends after 7.75 s.
   package var handshakeTries = 6
 
   /// Datagrams per second that one peer may send, in the mean; twice as many at once.

@@ -22,8 +22,8 @@ package struct MemberSettings: Sendable {
 
   /// Every update is passed on so many times, times the decimal logarithm of the members.
   ///
-  /// Default 4.
-  package var retransmitMultiplier = 4
+  /// Default 3, one less than memberlist: what is missed is found by comparison.
+  package var retransmitMultiplier = 3
 
   /// Time between two rounds of gossip while there is something to tell, in nanoseconds.
   ///
@@ -45,6 +45,11 @@ package struct MemberSettings: Sendable {
   /// Default 1 s. Two halves of a network find each other again within about this time divided by the number of
   /// peers that try; then all dead ones are tried at once.
   package var retryInterval: UInt64 = 1_000_000_000
+
+  /// The same when nobody has died for ten minutes, in nanoseconds.
+  ///
+  /// Default 4 s: a try is one datagram of 512 bytes, and there may be peers that never come back.
+  package var slowRetryInterval: UInt64 = 4_000_000_000
 
   /// With more members than this only the chosen neighbours are probed (and each is probed by its own).
   ///

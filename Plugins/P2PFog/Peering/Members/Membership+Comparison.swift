@@ -3,7 +3,7 @@ extension Membership {
   // One comparison sends at most so many frames; what is left over differs again in the next.
   private static let frameLimit = 48
 
-  /// Compares states with a random member (push-pull, Demers et al. 1987, with checksums of section 1.3).
+  /// Compares states with a random member (push-pull with checksums, Demers and others 1987, section 1.3).
   mutating func sync(now: UInt64) {
     let tenth = settings.syncInterval / 10
     let jitter = UInt64.random(in: 0...tenth, using: &random)

@@ -7,6 +7,7 @@ extension Membership {
   ///     member can speak for itself after a partition (memberlist, mergeState).
   ///   - roster: Learns records.
   ///   - now: The time.
+  /// - Throws: When a record is malformed or forged.
   mutating func apply(
     _ update: MemberUpdate,
     isSync: Bool,
@@ -14,7 +15,10 @@ extension Membership {
     now: Moment
   ) throws(MalformedPacket) {
     if update.id == identity.id { return try applyOwn(update, now: now) }
-    if update.state == .alive { return try applyAlive(update, roster: &roster, now: now.monotonic) }
+    if update.state == .alive {
+      // What a comparison brings is not passed on: whoever lacks it compares as well.
+      return try applyAlive(update, isNews: !isSync, roster: &roster, now: now.monotonic)
+    }
     // Of another incarnation it is old news, or news of a record that will come by itself.
     guard let member = members[update.id], member.isHeard, member.sequence == update.sequence
     else { return }
@@ -57,6 +61,7 @@ extension Membership {
 
   private mutating func applyAlive(
     _ update: MemberUpdate,
+    isNews: Bool,
     roster: inout Roster,
     now: UInt64
   ) throws(MalformedPacket) {
@@ -65,7 +70,7 @@ extension Membership {
       if isOld { return }
     }
     if let known = roster.record(of: update.id), known.sequence == update.sequence {
-      return becomeAlive(known, now: now)
+      return becomeAlive(known, isNews: isNews, now: now)
     }
     let record = try update.record()
     roster.introduce(record)
@@ -73,16 +78,16 @@ extension Membership {
     guard let known = roster.record(of: update.id), known.sequence >= record.sequence else {
       return
     }
-    becomeAlive(known, now: now)
+    becomeAlive(known, isNews: isNews, now: now)
   }
 
   /// A member is known to be alive by its own signature or by a handshake.
-  mutating func becomeAlive(_ record: PeerRecord, now: UInt64) {
+  mutating func becomeAlive(_ record: PeerRecord, isNews: Bool, now: UInt64) {
     if members[record.id] == nil { insert(record, isHeard: false, now: now) }
     let wasGone = members[record.id].map { $0.isHeard && !$0.isPresent } == true
     members[record.id]?.sequence = record.sequence
     become(.alive, record.id, now: now)
-    news.add(.alive(record))
+    if isNews { news.add(.alive(record)) }
     if wasGone { retryAll(now: now) }
   }
 
@@ -95,6 +100,7 @@ extension Membership {
       isHeard: isHeard
     )
     counts[.dead, default: 0] += 1
+    diedAt = now
   }
 
   mutating func suspect(_ id: PeerID, by accuser: PeerID, now: UInt64) {
@@ -116,6 +122,7 @@ extension Membership {
     counts[member.state, default: 1] -= 1
     counts[state, default: 0] += 1
     if member.state != state { member.changedAt = now }
+    if state == .dead { diedAt = now }
     member.state = state
     member.isHeard = true
     if state == .suspect {

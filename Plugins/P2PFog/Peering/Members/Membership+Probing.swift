@@ -26,6 +26,7 @@ extension Membership {
   private static let openingTime: UInt64 = 2_000_000_000
   private static let shortestSkip: UInt64 = 10_000_000_000
   private static let longestSkip: UInt64 = 300_000_000_000
+  private static let recent: UInt64 = 600_000_000_000
   private static let burst = 16
   private static let burstInterval: UInt64 = 500_000_000
 
@@ -62,7 +63,7 @@ extension Membership {
 
   private mutating func probe(_ target: PeerID, now: UInt64) {
     if isOpen(target) { return ping(target, counts: true, now: now) }
-    outputs.append(.reach(target))
+    outputs.append(.reach(target, once: false))
     probes[freshSequence()] = Probe(
       target: target,
       sentAt: now,
@@ -110,7 +111,7 @@ extension Membership {
   }
 
   private mutating func fail(_ probe: Probe, now: UInt64) {
-    outputs.append(.reach(probe.target))
+    outputs.append(.reach(probe.target, once: true))
     if !isOpen(probe.target), var member = members[probe.target] {
       member.skipTime = min(max(Self.shortestSkip, 2 * member.skipTime), Self.longestSkip)
       member.skipUntil = now + member.skipTime
@@ -180,7 +181,8 @@ extension Membership {
   /// Tries one dead member; at the very first, several.
   mutating func retry(now: UInt64) {
     let isFirst = retryAt == 0
-    retryAt = now + settings.retryInterval
+    let isRecent = now - min(now, diedAt) < Self.recent
+    retryAt = now + (isRecent ? settings.retryInterval : settings.slowRetryInterval)
     tryDead(isFirst ? Self.burst / 2 : 1, now: now)
   }
 
@@ -195,7 +197,7 @@ extension Membership {
     guard self.count(.dead) > 0 else { return }
     let dead = members.values.filter { $0.state == .dead }.map(\.id).sorted()
     for id in dead.shuffled(using: &random).prefix(count) {
-      outputs.append(.reach(id))
+      outputs.append(.reach(id, once: true))
       if isOpen(id) { ping(id, now: now) }
     }
   }

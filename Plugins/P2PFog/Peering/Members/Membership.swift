@@ -9,8 +9,8 @@ package struct Membership: Sendable {
   package enum Output: Sendable, Equatable {
     /// To be sent when there is a session with the peer, and dropped otherwise.
     case frame([UInt8], to: PeerID)
-    /// A session with the peer is wanted; an old one may be dead.
-    case reach(PeerID)
+    /// A session with the peer is wanted; an old one may be dead. `once` when the first message is not worth repeating.
+    case reach(PeerID, once: Bool)
     /// What is believed of a member has changed.
     case state(PeerID, MemberState)
     /// This peer's own record was renewed.
@@ -47,6 +47,8 @@ package struct Membership: Sendable {
   var syncAt: UInt64 = 0
   var retryAt: UInt64 = 0
   var burstAt: UInt64 = 0
+  /// When the last member died, or became known without being heard of.
+  var diedAt: UInt64 = 0
 
   /// A membership that knows nobody yet.
   ///
@@ -108,7 +110,7 @@ package struct Membership: Sendable {
     member.skipTime = 0
     members[peer] = member
     if !member.isHeard || record.sequence > member.sequence {
-      becomeAlive(record, now: now)
+      becomeAlive(record, isNews: true, now: now)
     } else if member.state != .alive {
       // It must say itself that it is alive, with a new record; this tells it what is believed.
       ping(peer, now: now)
