@@ -117,12 +117,16 @@ extension Mesh {
   mutating func tick(roster: Roster, now: UInt64) {
     tickAt = now + Self.tickInterval
     if roster.count != membership.size { membership.adopt(roster, now: now) }
-    let candidates = membership.candidates(now: now)
-    let dropped = neighbours.choose(among: candidates, own: identity.id, random: &random)
-    for peer in dropped { tell(peer, isChosen: false) }
-    membership.watched = Set(neighbours.chosen)
     let isTelling = now >= tellAt
     if isTelling { tellAt = now + Neighbours.tellInterval }
+    // Time alone lets a member that could not be reached be tried again; that is soon enough every ten seconds.
+    if isTelling || membership.changes != chosenAt {
+      chosenAt = membership.changes
+      let candidates = membership.candidates(now: now)
+      let dropped = neighbours.choose(among: candidates, own: identity.id, random: &random)
+      for peer in dropped { tell(peer, isChosen: false) }
+      membership.watched = Set(neighbours.chosen)
+    }
     for peer in neighbours.chosen {
       if !sessions.isOpen(peer) {
         reach(peer, roster: roster, now: now)

@@ -78,6 +78,8 @@ package struct Mesh: Sendable {
   var beaconAt: UInt64 = 0
   var tickAt: UInt64 = 0
   var tellAt: UInt64 = 0
+  // The membership's changes when neighbours were last chosen.
+  var chosenAt: UInt64 = .max
   var isLeaving = false
 
   /// A mesh without sessions.

@@ -65,29 +65,32 @@ extension Membership {
   ) {
     var updates: [MemberUpdate] = []
     if mask & 1 << UInt64(Self.bucket(identity.id)) != 0 { updates.append(.alive(record)) }
-    for member in all
-    where member.isHeard && mask & 1 << UInt64(Self.bucket(member.id)) != 0 && member.id != peer {
-      if let update = update(of: member, roster) { updates.append(update) }
+    let chosen = members.keys.filter { mask & 1 << UInt64(Self.bucket($0)) != 0 && $0 != peer }
+    for id in chosen.sorted() {
+      if let member = members[id], member.isHeard, let update = update(of: member, roster) {
+        updates.append(update)
+      }
     }
     var frames = 0
+    var next = 0
     var answer = wantsAnswer ? mask : 0
     repeat {
       var writer = FrameKind.entries.writer()
       writer.number(answer)
       var room = Datagram.frameLimit - writer.bytes.count - 1
       var part = 0
-      while part < min(255, updates.count), updates[part].size <= room {
-        room -= updates[part].size
+      while next + part < updates.count, part < 255, updates[next + part].size <= room {
+        room -= updates[next + part].size
         part += 1
       }
       writer.number(UInt8(part))
-      for update in updates[..<part] { update.write(to: &writer) }
-      updates.removeFirst(part)
+      for update in updates[next..<next + part] { update.write(to: &writer) }
+      next += part
       outputs.append(.frame(writer.bytes, to: peer))
       // Asked for once, in the first frame.
       answer = 0
       frames += 1
-    } while !updates.isEmpty && frames < Self.frameLimit
+    } while next < updates.count && frames < Self.frameLimit
   }
 
   private func update(of member: Member, _ roster: Roster) -> MemberUpdate? {

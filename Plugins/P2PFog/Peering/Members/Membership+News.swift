@@ -132,7 +132,11 @@ extension Membership {
       member.suspicion = nil
     }
     members[id] = member
-    if isNews { outputs.append(.state(id, state)) }
+    guard isNews else { return }
+    changes += 1
+    outputs.append(.state(id, state))
+    let wait = UInt64.random(in: settings.syncAfterNews...2 * settings.syncAfterNews, using: &random)
+    syncAt = min(syncAt, now + wait)
   }
 
   /// Reads a count and so many pieces of news.

@@ -116,6 +116,7 @@ extension Membership {
       member.skipTime = min(max(Self.shortestSkip, 2 * member.skipTime), Self.longestSkip)
       member.skipUntil = now + member.skipTime
       members[probe.target] = member
+      changes += 1
     }
     suspect(probe.target, by: identity.id, now: now)
   }

@@ -47,6 +47,8 @@ package struct Membership: Sendable {
   var syncAt: UInt64 = 0
   var retryAt: UInt64 = 0
   var burstAt: UInt64 = 0
+  /// Rises whenever the choice of neighbours could come out differently.
+  var changes: UInt64 = 0
   /// When the last member died, or became known without being heard of.
   var diedAt: UInt64 = 0
 
@@ -101,6 +103,7 @@ package struct Membership: Sendable {
     let index = place(of: peer)
     if index == open.count || open[index] != peer {
       open.insert(peer, at: index)
+      changes += 1
     }
     guard let record = roster.record(of: peer) else { return }
     let wasAbsent = members[peer]?.isPresent != true
@@ -127,6 +130,7 @@ package struct Membership: Sendable {
     let index = place(of: peer)
     if index < open.count, open[index] == peer {
       open.remove(at: index)
+      changes += 1
     }
   }
 
