@@ -17,6 +17,22 @@ package struct LeaseOffer: Sendable, Equatable {
       self.size = size
       self.sha256 = sha256
     }
+
+    /// Reads the members of an object.
+    package init(_ fields: inout Fields) {
+      fileID = fields.string("file_id", 1...128)
+      filename = fields.string("filename", 1...255)
+      size = fields.integer("size", 0...(1 << 40))
+      sha256 = fields.string("sha256", 64...64)
+    }
+
+    /// As the reading constructor takes it.
+    package var json: JSON {
+      [
+        "file_id": .string(fileID), "filename": .string(filename), "size": .integer(Int64(size)),
+        "sha256": .string(sha256),
+      ]
+    }
   }
 
   /// Names this attempt at the job.
@@ -69,14 +85,7 @@ package struct LeaseOffer: Sendable, Equatable {
     type = JobType(rawValue: fields.choice("type", JobType.allCases.map(\.rawValue))) ?? .process
     requirements = fields.object("requirements") { Requirements(&$0) }
     parameters = fields.json("parameters") ?? [:]
-    inputs = fields.objects("inputs", 0...64) { input in
-      Input(
-        fileID: input.string("file_id", 1...128),
-        filename: input.string("filename", 1...255),
-        size: input.integer("size", 0...(1 << 40)),
-        sha256: input.string("sha256", 64...64)
-      )
-    }
+    inputs = fields.objects("inputs", 0...64) { Input(&$0) }
     outputBytes = fields.integer("output_bytes", 0...(1 << 40))
     logBytes = fields.integer("log_bytes", 0...(1 << 30))
     leaseSeconds = fields.integer("lease_seconds", 1...3600)
@@ -87,14 +96,7 @@ package struct LeaseOffer: Sendable, Equatable {
     [
       "lease_id": .string(leaseID), "job_id": .string(jobID), "type": .string(type.rawValue),
       "requirements": requirements.json, "parameters": parameters,
-      "inputs": .array(
-        inputs.map { input in
-          [
-            "file_id": .string(input.fileID), "filename": .string(input.filename),
-            "size": .integer(Int64(input.size)), "sha256": .string(input.sha256),
-          ]
-        }
-      ),
+      "inputs": .array(inputs.map(\.json)),
       "output_bytes": .integer(Int64(outputBytes)), "log_bytes": .integer(Int64(logBytes)),
       "lease_seconds": .integer(Int64(leaseSeconds)),
     ]

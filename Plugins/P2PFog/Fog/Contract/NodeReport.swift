@@ -21,12 +21,15 @@ package struct NodeReport: Sendable, Equatable {
   package var memoryFreeMegabytes = 0
   package var diskFreeMegabytes = 0
 
-  /// `train`, `inference`, `process`, `gpu`, `region:…`, `model:MODEL_ID` for each model it can answer with.
+  /// `train`, `inference`, `process`, `gpu`, `region:…`, `model:MODEL_ID` for each model it can answer with, and
+  /// `input:SHA256` for inputs it still has.
   package var capabilities: [String] = []
   /// Why `process` is not among them; empty when it is.
   package var isolationRefusal = ""
   /// It finishes what it has and takes nothing new.
   package var isDraining = false
+  /// What it asks of the market's price, in percent, 1 to 100; less makes it the cheaper choice.
+  package var pricePercent = 100
 
   package init() {}
 
@@ -47,6 +50,7 @@ package struct NodeReport: Sendable, Equatable {
     capabilities = fields.strings("capabilities", 0...256, length: 1...128)
     isolationRefusal = fields.string("isolation_refusal", 0...512, default: "")
     isDraining = fields.bool("draining", default: false)
+    pricePercent = fields.integer("price_percent", 1...100, default: 100)
   }
 
   /// As the reading constructor takes it.
@@ -62,7 +66,7 @@ package struct NodeReport: Sendable, Equatable {
       "disk_free_mb": .integer(Int64(diskFreeMegabytes)),
       "capabilities": .array(capabilities.map { .string($0) }),
       "isolation_refusal": .string(isolationRefusal),
-      "draining": .bool(isDraining),
+      "draining": .bool(isDraining), "price_percent": .integer(Int64(pricePercent)),
     ]
   }
 }

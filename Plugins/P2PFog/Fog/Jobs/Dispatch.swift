@@ -1,0 +1,248 @@
+import GatewayPlugin
+import Peering
+import PluginStorage
+import Synchronization
+
+/// How waiting jobs come to nodes.
+extension Coordinator {
+  /// Jobs looked at in one pass, so that the lock is never held for long.
+  private static let mostTries = 256
+  /// Jobs of one user looked at in one pass.
+  private static let mostTriesPerUser = 32
+
+  /// Places what can be placed, and makes the offers; soon, on any thread.
+  func advance() {
+    guard !rests else { return }
+    do throws(StorageError) {
+      try change { (state, effects) throws(StorageError) in
+        guard state.isDirty, state.waitingCount > 0 else { return }
+        state.isDirty = false
+        try place(&state, &effects)
+      }
+    } catch {
+      around.warn("Jobs could not be placed.", "\(error)")
+    }
+    startOffers()
+  }
+
+  private func place(
+    _ state: inout FogState,
+    _ effects: inout Effects
+  ) throws(StorageError) {
+    let now = around.now()
+    let total = state.total(now, patience: patience)
+    // Each user's place in the own queue, and the users that have nothing more to try.
+    var passed: [String: Int] = [:]
+    var reserved: PeerID?
+    for _ in 0..<Self.mostTries {
+      var heads: [String: Int] = [:]
+      for (owner, line) in state.waiting {
+        let index = passed[owner] ?? 0
+        guard index < min(line.count, Self.mostTriesPerUser),
+          state.running[owner] ?? 0 < settings.maxRunningPerUser
+        else { continue }
+        heads[owner] = line[index].number
+      }
+      guard let owner = state.share.next(heads), let line = state.waiting[owner],
+        let job = state.jobs[line[passed[owner] ?? 0].job]
+      else { return }
+      let placement = placement(of: job, reserved: reserved, now, state)
+      guard let choice = placement.choose(state.known) else {
+        let waited = Int64(now.wall) - job.submittedAt
+        if reserved == nil, waited >= Int64(settings.reserveSeconds) * 1000 {
+          reserved = Self.reservation(for: job, placement, state)
+        }
+        passed[owner, default: 0] += 1
+        continue
+      }
+      let share = placement.need.capacity.dominantShare(of: total)
+      let explained = Self.explain(placement, choice, state.known)
+      try assign(job, choice.node.id, explained, share: share, now, &state, &effects)
+    }
+    // More may fit; the next tick goes on.
+    state.isDirty = true
+  }
+
+  /// How a job looks for its node now.
+  func placement(
+    of job: FogJob,
+    reserved: PeerID?,
+    _ now: Moment,
+    _ state: FogState
+  ) -> Placement {
+    var placement = Placement(Placement.Need(job), now: now, patience: patience)
+    placement.reserved = reserved
+    let avoided = state.avoided[job.id] ?? []
+    // Others go first, as long as there are others that could ever have it.
+    let hasOthers =
+      !avoided.isEmpty
+      && state.known.contains { node in
+        !avoided.contains(node.id) && placement.lastingObstacle(node) == nil
+          && node.status(now, patience: patience) == .active
+      }
+    placement.avoided = hasOthers ? avoided : []
+    return placement
+  }
+
+  /// The node that is kept free for a job that has waited long: the one with the most room of those that could have it.
+  private static func reservation(
+    for job: FogJob,
+    _ placement: Placement,
+    _ state: FogState
+  ) -> PeerID? {
+    state.known.filter { node in
+      node.status(placement.now, patience: placement.patience) == .active
+        && placement.lastingObstacle(node) == nil && !placement.avoided.contains(node.id)
+    }.min { left, right in
+      let shares = [left, right].map { $0.leased.dominantShare(of: Capacity($0.report)) }
+      return (shares[0], left.id) < (shares[1], right.id)
+    }?.id
+  }
+
+  // MARK: - Explaining
+
+  /// Nodes named in an explanation.
+  private static let mostConsidered = 32
+
+  static func explain(
+    _ placement: Placement,
+    _ choice: (node: FogNode, score: Placement.Score),
+    _ nodes: [FogNode]
+  ) -> JSON {
+    func rounded(_ value: Double) -> JSON { .number((value * 1000).rounded() / 1000) }
+    let score = choice.score
+    let percent = choice.node.report.pricePercent
+    return [
+      "node_id": .string("\(choice.node.id)"), "score": rounded(score.total),
+      "reasons": [
+        "price": [
+          "score": rounded(score.price), "weight": 0.4,
+          "why": .string("it asks \(percent) % of the market's price"),
+        ],
+        "trust": ["score": rounded(score.trust), "weight": 0.3, "why": "its record"],
+        "load": [
+          "score": rounded(score.load), "weight": 0.2, "why": "what stays free with this job",
+        ],
+        "locality": [
+          "score": rounded(score.locality), "weight": 0.1,
+          "why": "how much of the job's data it has already",
+        ],
+      ],
+      "considered": considered(placement, nodes),
+    ]
+  }
+
+  static func considered(_ placement: Placement, _ nodes: [FogNode]) -> JSON {
+    .array(
+      nodes.prefix(mostConsidered).map { node in
+        let obstacle = placement.obstacle(node)
+        return [
+          "node_id": .string("\(node.id)"), "fits": .bool(obstacle == nil),
+          "why": .string(obstacle?.sentence ?? "it has all that the job needs"),
+        ]
+      }
+    )
+  }
+
+  // MARK: - Offers
+
+  private func startOffers() {
+    let nodes = state.withLock { state -> [PeerID] in
+      let ready = state.offers.keys.filter { node in
+        !state.asked.contains(node) && state.offers[node]?.isEmpty == false
+      }
+      state.asked.formUnion(ready)
+      return Array(ready)
+    }
+    for node in nodes where !around.later({ [weak self] in self?.offer(to: node) }) {
+      // No thread just now; the next tick tries again.
+      state.withLock { _ = $0.asked.remove(node) }
+    }
+  }
+
+  /// Makes all offers of a node, one after another: a node that hangs holds one thread.
+  private func offer(to node: PeerID) {
+    while let (lease, offer) = nextOffer(node) {
+      let answer: Result<CallBody, CallFailure>
+      do throws(CallFailure) {
+        let body = CallBody(offer.json)
+        answer = .success(try around.calls.call(node, "fog.lease", body, timeout: .seconds(5)))
+      } catch {
+        answer = .failure(error)
+      }
+      do throws(StorageError) {
+        try change { (state, effects) throws(StorageError) in
+          try take(answer, lease, &state, &effects)
+        }
+      } catch {
+        // The lease stays as it is: the node's heartbeats renew it, or it is lost in time.
+        around.warn("The answer to an offer could not be kept.", "\(error)")
+      }
+    }
+    advance()
+  }
+
+  private func nextOffer(_ node: PeerID) -> (lease: String, offer: LeaseOffer)? {
+    state.withLock { state in
+      while let id = state.offers[node]?.first {
+        state.offers[node]?.removeFirst()
+        guard let lease = state.leases[id], let job = state.jobs[lease.job] else { continue }
+        return (id, job.offer(id, seconds: settings.leaseSeconds))
+      }
+      state.offers[node] = nil
+      state.asked.remove(node)
+      return nil
+    }
+  }
+
+  private func take(
+    _ answer: Result<CallBody, CallFailure>,
+    _ id: String,
+    _ state: inout FogState,
+    _ effects: inout Effects
+  ) throws(StorageError) {
+    let now = around.now()
+    guard let lease = state.leases[id], let job = state.jobs[lease.job] else { return }
+    let failure: CallFailure
+    switch answer {
+    case .success:
+      state.leases[id]?.renewedAt = now.monotonic
+      if lease.state == .offered { state.leases[id]?.state = .preparing }
+      let waited = Double(Int64(now.wall) - job.submittedAt) / 1000
+      if job.attempts == 1 { effects.measures.append(.placed(seconds: max(0, waited))) }
+      return
+    case .failure(let why): failure = why
+    }
+    // It runs already, whatever became of the answer.
+    guard lease.state == .offered else { return }
+    effects.measures.append(.offerRefused)
+    let loss: Loss
+    var rest = 2
+    switch failure {
+    case .refused(let code, let message) where code == "NO_ROOM" || code == "DRAINING":
+      loss = Loss(
+        reason: "node: \(code): \(message)",
+        isNodeFault: false,
+        counts: false,
+        state: "refused"
+      )
+    case .refused(let code, let message):
+      rest = 0
+      loss = Loss(reason: "node: \(code): \(message)", isNodeFault: false, state: "refused")
+    case .unreachable(let why):
+      loss = Loss(
+        reason: "node: unreachable: \(why)",
+        isNodeFault: false,
+        counts: false,
+        state: "refused"
+      )
+    case .timeout:
+      rest = settings.leaseSeconds
+      loss = Loss(reason: "node: it did not answer the offer in time")
+    }
+    let until = now.monotonic + UInt64(rest) * 1_000_000_000
+    let earlier = state.nodes[lease.node]?.restUntil ?? 0
+    state.nodes[lease.node]?.restUntil = max(earlier, until)
+    try lose(lease, loss, now, &state, &effects)
+  }
+}

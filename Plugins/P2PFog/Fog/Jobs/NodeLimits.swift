@@ -1,0 +1,87 @@
+import GatewayPlugin
+import Peering
+import Synchronization
+
+/// What is refused at submission because no node could ever run it.
+extension Coordinator {
+  /// Capabilities named in a refusal.
+  private static let mostNamed = 64
+
+  /// Refuses what no known node has.
+  ///
+  /// Nodes that are offline count: they may come back. Trust does not: it changes.
+  ///
+  /// - Parameters:
+  ///   - request: The submission.
+  ///   - now: The present.
+  /// - Throws: 503 without any node, 422 with what the largest node has or with the known capabilities.
+  func checkNodes(_ request: JobRequest, _ now: Moment) throws(Failure) {
+    let nodes = state.withLock { $0.known }
+    guard !nodes.isEmpty else {
+      throw .unavailable("No node has joined yet; try again later.", retryAfter: .seconds(10))
+    }
+    let need = Capacity(request.requirements)
+    let wanted = Placement.Need.capabilities(
+      request.type,
+      request.requirements,
+      request.parameters
+    )
+    var errors = Self.capabilityErrors(wanted, nodes, request.type)
+    errors += Self.sizeErrors(need, nodes)
+    guard errors.isEmpty else { throw .validation(errors) }
+    let fits = nodes.contains { node in
+      Capacity(node.report).lacking(need).isEmpty
+        && wanted.allSatisfy(node.report.capabilities.contains)
+    }
+    guard fits else {
+      throw .validation([
+        FieldError(
+          field: "requirements",
+          reason: "are each met by some node, but no single node has all of them; ask for less"
+        )
+      ])
+    }
+  }
+
+  private static func capabilityErrors(
+    _ wanted: [String],
+    _ nodes: [FogNode],
+    _ type: JobType
+  ) -> [FieldError] {
+    let known = Set(nodes.flatMap(\.report.capabilities))
+    let unknown = wanted.filter { !known.contains($0) }
+    return unknown.map { name in
+      if name == JobType.process.rawValue {
+        let refusals = Set(nodes.map(\.report.isolationRefusal)).filter { !$0.isEmpty }.sorted()
+        return FieldError(
+          field: "type",
+          reason: "no node can isolate a process: \(refusals.prefix(4).joined(separator: "; "))"
+        )
+      }
+      if name == type.rawValue { return FieldError(field: "type", reason: "no node can \(name)") }
+      return FieldError(
+        field: name.hasPrefix("model:") ? "parameters.model_id" : "requirements.capabilities",
+        reason: "no node has the capability \(name)",
+        allowed: Array(known.sorted().prefix(mostNamed))
+      )
+    }
+  }
+
+  private static func sizeErrors(_ need: Capacity, _ nodes: [FogNode]) -> [FieldError] {
+    let largest = nodes.reduce(Capacity()) { $0.maximum(Capacity($1.report)) }
+    let names = [
+      "cpu_millicores": "cpu_cores", "memory_mb": "memory_mb", "disk_mb": "disk_mb",
+      "gpu_count": "gpu_count",
+    ]
+    return zip(Capacity.names, zip(need.values, largest.values)).compactMap { name, pair in
+      guard pair.0 > pair.1 else { return nil }
+      func shown(_ value: Int) -> String {
+        name == "cpu_millicores" ? "\(Double(value) / 1000)" : "\(value)"
+      }
+      return FieldError(
+        field: "requirements.\(names[name] ?? name)",
+        reason: "is \(shown(pair.0)), and the largest node has \(shown(pair.1))"
+      )
+    }
+  }
+}

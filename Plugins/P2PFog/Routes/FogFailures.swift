@@ -1,0 +1,89 @@
+import GatewayPlugin
+import PluginStorage
+
+extension Failure {
+  /// What a client is told when storage failed; `nil` when that is our own fault.
+  static func answer(to error: StorageError) -> Failure? {
+    switch error {
+    case .busy, .timedOut:
+      unavailable("The server's store is busy; try again shortly.", retryAfter: .seconds(2))
+    case .full: noSpace
+    case .cannotOpen, .newerSchema, .statement, .system: nil
+    }
+  }
+
+  /// 507: nothing more can be kept, everything else goes on.
+  static let noSpace = Failure(
+    status: 507,
+    code: "STORAGE_FULL",
+    message: "The server has no room to keep more; delete results of jobs, or tell its operator."
+  )
+
+  /// 503: uploaded files are another plugin's.
+  static let noFiles = Failure.unavailable(
+    "Uploaded files cannot be read just now; the plugin utilities must be running.",
+    retryAfter: .seconds(5)
+  )
+
+  /// 503: the ledger is another plugin's.
+  static func noLedger(_ refusal: HostRefusal) -> Failure {
+    unavailable(
+      """
+      The job's cost cannot be locked: \(refusal). The plugin tokens must be running, or the operator \
+      sets "payment": "off" in fog's settings.
+      """,
+      retryAfter: .seconds(5)
+    )
+  }
+
+  /// 402: the ledger says there is too little.
+  static func noBalance(_ estimate: Amount, _ message: String) -> Failure {
+    Failure(
+      status: 402,
+      code: "INSUFFICIENT_BALANCE",
+      message: "The job can cost \(estimate.text) FOG, which must be free to lock. \(message)",
+      details: ["estimate": .string(estimate.text)]
+    )
+  }
+
+  /// 422: the submitter's own limit.
+  static func overCost(_ estimate: Amount, _ most: Amount) -> Failure {
+    Failure(
+      status: 422,
+      code: "COST_LIMIT_EXCEEDED",
+      message: """
+        The job can cost \(estimate.text) FOG, and max_cost is \(most.text); raise max_cost, or ask for less.
+        """,
+      details: ["estimate": .string(estimate.text), "max_cost": .string(most.text)]
+    )
+  }
+}
+
+/// Runs `body`; what storage throws becomes an answer where the client can do something about it.
+func answering<Value: ~Copyable>(_ body: () throws(StorageError) -> Value) throws -> Value {
+  do {
+    return try body()
+  } catch {
+    throw Failure.answer(to: error) ?? (error as any Error)
+  }
+}
+
+extension JSON {
+  /// Milliseconds since 1970 as text, or `null`.
+  static func time(milliseconds: Int64?) -> JSON {
+    guard let milliseconds else { return .null }
+    return .string(Timestamp.text(nanoseconds: milliseconds * 1_000_000, milliseconds: true))
+  }
+}
+
+extension Failure {
+  /// 404 for a job that is not there, or not the caller's.
+  static func noJob(_ id: String) -> Failure {
+    notFound("There is no job \(String(id.unicodeScalars.prefix(64))) among yours.")
+  }
+
+  /// 404 for a node that is not known.
+  static func noNode(_ id: String) -> Failure {
+    notFound("There is no node \(String(id.unicodeScalars.prefix(64))); see GET /v1/fog/nodes.")
+  }
+}

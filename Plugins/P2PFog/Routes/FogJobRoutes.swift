@@ -1,0 +1,192 @@
+import GatewayPlugin
+import PluginStorage
+
+/// The routes under `/v1/fog/jobs`.
+struct FogJobRoutes {
+  let coordinator: Coordinator
+
+  @ListBuilder<Route> var all: [Route] {
+    submit
+    list
+    show("/v1/fog/jobs/{job_id}")
+    show("/v1/fog/jobs/{job_id}/status")
+    cancel("POST", "/v1/fog/jobs/{job_id}/cancel")
+    cancel("DELETE", "/v1/fog/jobs/{job_id}")
+    Route.get(
+      "/v1/fog/leases",
+      scope: .admin,
+      summary: "List what nodes hold just now",
+      answer: .object(["leases": .array(.object([:])), "total_count": .integer()])
+    ) { [coordinator] _ in
+      .data(coordinator.leasesAnswer(), message: "Fog leases retrieved")
+    }
+  }
+
+  private var submit: Route {
+    Route(
+      "POST",
+      "/v1/fog/jobs",
+      scope: .write,
+      description: RouteDescription(
+        "Submit a job: its longest cost is locked, what it uses is paid",
+        details: """
+          `process` has `parameters.bundle` (one of `inputs`) and `parameters.command`; `inference` has \
+          `parameters.model_id` and `parameters.prompts`; `train` has the body of `/v1/models/train`.
+          """,
+        parameters: [
+          .header(
+            "Idempotency-Key",
+            .string("", 1...128),
+            "The same key gives the same job, and makes no second one"
+          )
+        ],
+        body: Self.body,
+        answer: Self.submitted,
+        status: 202
+      ),
+      limits: Route.Limits(maxBody: 256 << 10)
+    ) { [coordinator] request in
+      let (job, isRepeated) = try coordinator.submit(
+        try request.json(),
+        key: request.field("Idempotency-Key"),
+        owner: request.caller.subject
+      )
+      return .data(
+        coordinator.submissionAnswer(job, isRepeated: isRepeated),
+        message: isRepeated ? "Job submitted before" : "Job submitted",
+        status: 202
+      )
+    }
+  }
+
+  private var list: Route {
+    .get(
+      "/v1/fog/jobs",
+      scope: .read,
+      summary: "List your jobs, the newest first (with scope admin: everyone's)",
+      parameters: [
+        .query("status", .string(allowed: Self.statuses)),
+        .query("type", .string(allowed: JobType.allCases.map(\.rawValue))),
+        .query("tier", .string(allowed: FogTier.allCases.map(\.rawValue))),
+        .query("limit", .integer("Jobs on a page", 1...100, default: 20)),
+        .query("offset", .integer("Jobs to pass over", 0...1_000_000_000, default: 0)),
+      ],
+      answer: .object(["jobs": .array(Self.job), "total_count": .integer(), "user_id": .string()])
+    ) { [coordinator] request in
+      let caller = request.caller
+      let listing = try request.validateQuery(unknown: .refused) { fields in
+        Self.listing(&fields, owner: caller.fogOwner)
+      }
+      let page = try answering { () throws(StorageError) in try coordinator.list(listing) }
+      return .data(
+        [
+          "jobs": .array(page.jobs.map(coordinator.summary)),
+          "total_count": .integer(Int64(page.total)), "limit": .integer(Int64(listing.limit)),
+          "offset": .integer(Int64(listing.offset)), "user_id": .string(caller.subject),
+        ],
+        message: "Jobs retrieved successfully"
+      )
+    }
+  }
+
+  private static let statuses = FogJob.Status.allCases.filter { $0 != .pending }.map(\.rawValue)
+
+  static func listing(_ fields: inout Fields, owner: String?) -> Coordinator.Listing {
+    var listing = Coordinator.Listing(owner: owner)
+    if fields.json("status") != nil {
+      listing.status = FogJob.Status(rawValue: fields.choice("status", statuses))
+    }
+    if fields.json("type") != nil {
+      listing.type = JobType(rawValue: fields.choice("type", JobType.allCases.map(\.rawValue)))
+    }
+    if fields.json("tier") != nil {
+      listing.tier = FogTier(rawValue: fields.choice("tier", FogTier.allCases.map(\.rawValue)))
+    }
+    listing.limit = fields.integer("limit", 1...100, default: 20)
+    listing.offset = fields.integer("offset", 0...1_000_000_000, default: 0)
+    return listing
+  }
+
+  private func show(_ pattern: String) -> Route {
+    .get(
+      pattern,
+      scope: .read,
+      summary: "Show how far a job is, where and why there, and what it costs",
+      parameters: [Self.id],
+      answer: Self.job
+    ) { [coordinator] request in
+      let id = request.parameter("job_id")
+      let job = try coordinator.job(id, owner: request.caller.fogOwner)
+      return .data(try coordinator.detail(job), message: "Job retrieved successfully")
+    }
+  }
+
+  private func cancel(_ method: String, _ pattern: String) -> Route {
+    Route(
+      method,
+      pattern,
+      scope: .write,
+      description: RouteDescription(
+        "Cancel a job; what it has used is paid",
+        parameters: [Self.id],
+        answer: Self.job
+      )
+    ) { [coordinator] request in
+      let id = request.parameter("job_id")
+      let job = try coordinator.cancel(id, owner: request.caller.fogOwner)
+      return .data(coordinator.summary(job), message: "Job \(job.id) cancelled successfully")
+    }
+  }
+
+  static let id = Parameter.path("job_id", .string(format: "uuid"))
+
+  private static let body = Schema.object(
+    [
+      "job_name": .string("", 1...128),
+      "job_type": .string(allowed: JobType.allCases.map(\.rawValue)),
+      "tier": .string("bronze when absent", allowed: FogTier.allCases.map(\.rawValue)),
+      "requirements": .object([
+        "cpu_cores": .number("0.1 to 1024; 1 when absent"),
+        "memory_mb": .integer("", 16...16_777_216, default: 512),
+        "disk_mb": .integer("For inputs and results", 1...16_777_216, default: 256),
+        "gpu_count": .integer("", 0...64, default: 0),
+        "max_duration_s": .integer("It is ended then", 1...604_800, default: 300),
+        "capabilities": .array(.string(), "All of which the node must have", 0...32),
+      ]),
+      "inputs": .array(.string(), "Ids of your files (POST /v1/upload)", 0...64),
+      "parameters": .object([:], "By type"),
+      "deadline": .string("It fails when it has not ended by then", format: "date-time"),
+      "max_cost": .string("In FOG, like \"2.5\": refused when it can cost more"),
+      "quote_id": .string("Of POST /v1/fog/quotes: binds the price"),
+    ],
+    required: ["job_name", "job_type"]
+  )
+
+  private static let submitted = Schema.object([
+    "job_id": .string(format: "uuid"), "status": .string(), "assigned_node": .string(),
+    "cost_estimate": .object([
+      "compute_cost": .string(), "storage_cost": .string(), "network_cost": .string(),
+      "total_cost": .string(),
+    ]), "progress_url": .string(), "placement": .object([:]),
+  ])
+
+  private static let job = Schema.object([
+    "job_id": .string(format: "uuid"), "job_name": .string(), "job_type": .string(),
+    "tier": .string(), "status": .string(allowed: statuses), "assigned_node": .string(),
+    "progress": .object([
+      "percentage": .number(), "current_stage": .string(), "stages_completed": .array(.string()),
+      "estimated_time_remaining": .number("Seconds"),
+    ]),
+    "resource_usage": .object([
+      "cpu_utilization": .number(), "memory_usage_gb": .number(), "gpu_utilization": .number(),
+      "network_io_mbps": .number(),
+    ]), "costs": .object(["current_cost": .string(), "estimated_final_cost": .string()]),
+    "placement": .object([:]), "attempts": .array(.object([:])), "logs_url": .string(),
+    "files_url": .string(),
+  ])
+}
+
+extension Caller {
+  /// Whose jobs a caller sees; `nil` is everyone's, which takes the scope `admin` itself.
+  var fogOwner: String? { scopes.contains(.admin) ? nil : subject }
+}
