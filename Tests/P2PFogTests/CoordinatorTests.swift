@@ -1,8 +1,8 @@
-import GatewayPlugin
 import Peering
 import PluginStorage
 import Testing
 
+@testable import GatewayPlugin
 @testable import P2PFog
 
 @Suite("The coordinator")
@@ -154,7 +154,9 @@ struct CoordinatorTests {
     #expect(try bench.job(waiting.id).reason.hasPrefix("deadline: "))
   }
 
-  @Test("a node that refuses for good is not asked again for that job; one without room is, a little later")
+  @Test(
+    "a node that refuses for good is not asked again for that job; one without room is, a little later"
+  )
   func refusals() throws {
     let bench = try FogBench()
     bench.nodes[0].manner = .refuses("CANNOT_ISOLATE")
@@ -180,7 +182,9 @@ struct CoordinatorTests {
     for job in jobs { #expect(try bench.job(job).node == bench.nodes[1].id) }
   }
 
-  @Test("a removed node loses its jobs without blame, may not come back, and may once it is admitted")
+  @Test(
+    "a removed node loses its jobs without blame, may not come back, and may once it is admitted"
+  )
   func removal() throws {
     let bench = try FogBench()
     bench.nodes.indices.forEach { bench.nodes[$0].manner = .hangs }

@@ -129,7 +129,8 @@ final class FogBench: @unchecked Sendable {
         return true
       },
       now: { [unowned self] in now },
-      warn: { [unowned self] what, why in shared.withLock { $0.warnings.append("\(what) \(why)") } },
+      warn: { [unowned self] what, why in shared.withLock { $0.warnings.append("\(what) \(why)") }
+      },
       measure: { [unowned self] measure in shared.withLock { $0.measures.append(measure) } }
     )
   }
@@ -214,13 +215,12 @@ final class FogBench: @unchecked Sendable {
   /// Each node's heartbeat.
   func beat() {
     for index in nodes.indices {
-      // A node's state is apart while it beats: a heartbeat may bring it another lease.
+      // The coordinator calls nodes from `work` alone, so nothing changes this one meanwhile.
       var node = nodes[index]
-      let known = Set(node.runs.keys)
+      let id = node.id
       node.beat(now.monotonic) { (method, body) throws(CallFailure) in
-        try send(node.id, method, body)
+        try send(id, method, body)
       }
-      for (id, run) in nodes[index].runs where !known.contains(id) { node.runs[id] = run }
       nodes[index] = node
     }
     work()

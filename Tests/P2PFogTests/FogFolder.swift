@@ -18,7 +18,10 @@ final class FogFolder: Sendable {
     let folder = FogFolder()
     do {
       for name in try FileManager.default.contentsOfDirectory(atPath: path) {
-        try FileManager.default.copyItem(atPath: path + "/" + name, toPath: folder.path + "/" + name)
+        try FileManager.default.copyItem(
+          atPath: path + "/" + name,
+          toPath: folder.path + "/" + name
+        )
       }
     } catch {
       fatalError("\(path) cannot be copied: \(error)")

@@ -64,6 +64,7 @@ package struct FogLease: Sendable, Equatable {
   ///   - now: Monotonic nanoseconds.
   ///   - settings: How long anything may take.
   ///   - maxDuration: Of the job, in seconds.
+  /// - Returns: The reason.
   package func loss(_ now: UInt64, _ settings: FogSettings, maxDuration: Int) -> String? {
     func seconds(_ count: Int) -> UInt64 { UInt64(count) * 1_000_000_000 }
     if now >= renewedAt + seconds(settings.leaseSeconds) {

@@ -145,6 +145,7 @@ package struct Placement: Sendable {
   /// The best node, and its score; `nil` when none can have the job now.
   ///
   /// - Parameter nodes: In any order; equals are decided by identity, so that the same state gives the same answer.
+  /// - Returns: The node with its score.
   package func choose(_ nodes: some Collection<FogNode>) -> (node: FogNode, score: Score)? {
     let able = nodes.filter { obstacle($0) == nil }
     guard let cheapest = able.map(\.report.pricePercent).min() else { return nil }

@@ -8,10 +8,9 @@ package struct ResultPath: Sendable, Hashable {
   /// As the node sent it.
   package let text: String
 
-  /// Checks a path.
+  /// Checks a path; `nil` for anything that could lead elsewhere.
   ///
   /// - Parameter text: Relative; names parted by one `/` each, none of them `.` or `..`, no control characters.
-  /// - Returns: `nil` for anything else.
   package init?(_ text: String) {
     guard (1...Self.limit).contains(text.utf8.count),
       text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F })

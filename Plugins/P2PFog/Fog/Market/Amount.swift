@@ -14,10 +14,9 @@ package struct Amount: Sendable, Hashable, Comparable {
   /// So many 10⁻⁹ FOG.
   package init(_ parts: Int) { self.parts = parts }
 
-  /// Reads a decimal text like `12.5`: digits, at most one point, at most 18 decimals; more than 9 are cut off.
+  /// Reads a decimal text like `12.5`; `nil` for anything else, and for what does not fit.
   ///
-  /// - Parameter text: Without sign and exponent.
-  /// - Returns: `nil` for anything else, and for what does not fit.
+  /// - Parameter text: Digits, at most one point, at most 18 decimals, of which more than 9 are cut off.
   package init?(_ text: String) {
     let halves = text.split(separator: ".", omittingEmptySubsequences: false)
     guard (1...2).contains(halves.count), halves.allSatisfy({ !$0.isEmpty }), text.utf8.count <= 40,

@@ -53,6 +53,7 @@ package struct FogNode: Sendable, Equatable {
   /// - Parameters:
   ///   - now: The present.
   ///   - patience: Nanoseconds without a heartbeat after which it is offline.
+  /// - Returns: The status.
   package func status(_ now: Moment, patience: UInt64) -> Status {
     guard let heard, now.monotonic < heard + patience else { return .offline }
     return isDraining || report.isDraining ? .draining : .active
