@@ -168,11 +168,12 @@ let package = Package(
       path: "Plugins/P2PFog/Peering",
       swiftSettings: strict
     ),
+    .systemLibrary(name: "CSandbox", path: "Plugins/P2PFog/CSandbox"),
     .target(
       name: "P2PFog",
-      dependencies: ["GatewayPlugin", "PluginStorage", "Peering"],
+      dependencies: ["GatewayPlugin", "PluginStorage", "Peering", "CSandbox", "CZlib"],
       path: "Plugins/P2PFog",
-      exclude: ["Entry", "Peering", "README.md"],
+      exclude: ["Entry", "Peering", "CSandbox", "README.md"],
       swiftSettings: strict
     ),
     .target(

@@ -1,0 +1,94 @@
+/// An archive with or without gzip, read piece by piece and held to the rules; it writes nothing.
+package struct BundleStream: ~Copyable {
+  /// What comes next of a bundle that is taken.
+  package enum Event: Equatable {
+    case step(BundleRules.Step)
+    /// Bytes of the file of the last step: this range of what the handler is given.
+    case data(Range<Int>)
+    case endOfFile
+  }
+
+  /// Gets each event, and the bytes that its range is of.
+  package typealias Handler = (Event, Span<UInt8>) throws(BundleFault) -> Void
+
+  private var archive = ArchiveReader()
+  private var rules: BundleRules
+  private var gunzip: Gunzip?
+  private var head: [UInt8] = []
+  private var isPacked: Bool?
+
+  /// A bundle of which nothing has come.
+  package init(_ limits: BundleRules.Limits) { rules = BundleRules(limits) }
+
+  /// Bytes of its files so far.
+  package var bytes: Int { rules.bytes }
+
+  /// Entries so far, folders that were only implied included.
+  package var entries: Int { rules.entries }
+
+  /// Reads on.
+  ///
+  /// - Parameters:
+  ///   - bytes: The next ones.
+  ///   - handle: Told what came.
+  /// - Throws: `BundleFault`, as soon as it is known; what `handle` throws.
+  package mutating func take(
+    _ bytes: Span<UInt8>,
+    _ handle: Handler = { (_, _) throws(BundleFault) in }
+  ) throws(BundleFault) {
+    guard bytes.count > 0 else { return }
+    if isPacked == nil {
+      // Two bytes tell (RFC 1952): no name of a file in an archive begins so and passes the rules.
+      unsafe bytes.withUnsafeBufferPointer { unsafe head.append(contentsOf: $0) }
+      guard head.count >= 2 else { return }
+      let isGzip = head[0] == 0x1F && head[1] == 0x8B
+      isPacked = isGzip
+      if isGzip { gunzip = Gunzip() }
+      let first = head
+      head = []
+      return try read(first.span, handle)
+    }
+    try read(bytes, handle)
+  }
+
+  private mutating func read(
+    _ bytes: Span<UInt8>,
+    _ handle: Handler
+  ) throws(BundleFault) {
+    guard isPacked == true, var unpacking = gunzip.take() else {
+      return try Self.parse(bytes, &archive, &rules, handle)
+    }
+    defer { gunzip = consume unpacking }
+    try unpacking.take(bytes) { (piece) throws(BundleFault) in
+      try Self.parse(piece, &archive, &rules, handle)
+    }
+  }
+
+  private static func parse(
+    _ bytes: Span<UInt8>,
+    _ archive: inout ArchiveReader,
+    _ rules: inout BundleRules,
+    _ handle: Handler
+  ) throws(BundleFault) {
+    var offset = 0
+    while true {
+      switch try archive.next(bytes, from: &offset) {
+      case .needMore: return
+      case .entry(let entry): try handle(.step(try rules.admit(entry)), bytes)
+      case .data(let range): try handle(.data(range), bytes)
+      case .endOfFile: try handle(.endOfFile, bytes)
+      }
+    }
+  }
+
+  /// Checks that the bundle is whole.
+  ///
+  /// - Throws: `BundleFault`.
+  package mutating func finish() throws(BundleFault) {
+    if let unpacking = gunzip.take() {
+      defer { gunzip = consume unpacking }
+      try unpacking.finish()
+    }
+    try archive.finish()
+  }
+}

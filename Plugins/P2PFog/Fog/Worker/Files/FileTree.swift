@@ -1,0 +1,103 @@
+import Glibc
+package import PluginStorage
+
+/// Folders with what is in them, of any shape that a stranger's program can make.
+package enum FileTree {
+  /// Folders within folders that are looked into.
+  package static let maxDepth = 64
+  /// Files and folders of a tree.
+  package static let maxEntries = 100_000
+
+  /// What a tree takes.
+  package struct Use: Sendable, Equatable {
+    package var bytes = 0
+    package var entries = 0
+    /// Folders stand deeper than `maxDepth`, where nobody looks.
+    package var isTooDeep = false
+
+    package init() {}
+  }
+
+  /// What a tree takes on the disk.
+  ///
+  /// - Parameter path: Its folder.
+  /// - Returns: The sum; it ends at `maxEntries` and one more.
+  /// - Throws: `StorageError` when the folder itself cannot be read.
+  package static func use(_ path: String) throws(StorageError) -> Use {
+    var use = Use()
+    var folder = try DirectoryEntries(path: path)
+    add(&folder, to: &use, depth: 0)
+    return use
+  }
+
+  private static func add(
+    _ folder: inout DirectoryEntries,
+    to use: inout Use,
+    depth: Int
+  ) {
+    while use.entries <= maxEntries, let entry = folder.next() {
+      use.entries += 1
+      use.bytes += entry.onDisk
+      guard entry.kind == .folder else { continue }
+      guard depth < maxDepth else {
+        use.isTooDeep = true
+        continue
+      }
+      // A program that runs may have removed it, or forbidden to look; what is in it is then counted at the next look.
+      guard var inner = try? DirectoryEntries(entry.name, in: folder) else { continue }
+      add(&inner, to: &use, depth: depth + 1)
+    }
+  }
+
+  /// Removes a folder and all in it; nobody may write there any more.
+  ///
+  /// A folder within it is first moved to the top: so neither the depth of a tree nor the length of its paths matter, and
+  /// two descriptors suffice.
+  ///
+  /// - Parameter path: The folder; it need not be there.
+  /// - Throws: `StorageError`.
+  package static func remove(_ path: String) throws(StorageError) {
+    var top: DirectoryEntries
+    do { top = try DirectoryEntries(path: path) } catch .system(_, ENOENT) { return }
+    var number = 0
+    while let entry = top.next() {
+      if entry.kind == .folder {
+        try empty(entry.name, in: top, &number)
+        // What was moved up stands behind or before this place; the folder is read until nothing is found.
+        if number > 0 { top.rewind() }
+        number = 0
+      } else {
+        guard unsafe unlinkat(top.descriptor, entry.name, 0) == 0 else { throw .last("unlinkat") }
+      }
+    }
+    guard unsafe rmdir(path) == 0 else { throw .last("rmdir") }
+  }
+
+  /// Empties and removes a folder of `top`; its own folders become ones of `top`.
+  private static func empty(
+    _ name: String,
+    in top: borrowing DirectoryEntries,
+    _ number: inout Int
+  ) throws(StorageError) {
+    // Its owner may have taken away its own right to read.
+    _ = unsafe fchmodat(top.descriptor, name, 0o700, 0)
+    do {
+      var folder = try DirectoryEntries(name, in: top)
+      while let entry = folder.next() {
+        if entry.kind == .folder {
+          _ = unsafe fchmodat(folder.descriptor, entry.name, 0o700, 0)
+          let moved = "up-\(UUID4.make())"
+          guard unsafe renameat(folder.descriptor, entry.name, top.descriptor, moved) == 0 else {
+            throw .last("renameat")
+          }
+          number += 1
+        } else {
+          guard unsafe unlinkat(folder.descriptor, entry.name, 0) == 0 else {
+            throw .last("unlinkat")
+          }
+        }
+      }
+    }
+    guard unsafe unlinkat(top.descriptor, name, AT_REMOVEDIR) == 0 else { throw .last("unlinkat") }
+  }
+}
