@@ -53,6 +53,8 @@ package struct LeaseOffer: Sendable, Equatable {
   package var logBytes: Int
   /// The lease ends when no heartbeat has renewed it for so long: then the node stops the job, and it may run elsewhere.
   package var leaseSeconds: Int
+  /// Who submitted the job; given only to the coordinator's own node, where that user's models are, otherwise empty.
+  package var subject: String
 
   package init(
     leaseID: String,
@@ -63,7 +65,8 @@ package struct LeaseOffer: Sendable, Equatable {
     inputs: [Input],
     outputBytes: Int,
     logBytes: Int,
-    leaseSeconds: Int
+    leaseSeconds: Int,
+    subject: String = ""
   ) {
     self.leaseID = leaseID
     self.jobID = jobID
@@ -74,6 +77,7 @@ package struct LeaseOffer: Sendable, Equatable {
     self.outputBytes = outputBytes
     self.logBytes = logBytes
     self.leaseSeconds = leaseSeconds
+    self.subject = subject
   }
 
   /// Reads an offer; every bound is that of the coordinator's own requests.
@@ -89,6 +93,7 @@ package struct LeaseOffer: Sendable, Equatable {
     outputBytes = fields.integer("output_bytes", 0...(1 << 40))
     logBytes = fields.integer("log_bytes", 0...(1 << 30))
     leaseSeconds = fields.integer("lease_seconds", 1...3600)
+    subject = fields.string("subject", 0...256, default: "")
   }
 
   /// As the reading constructor takes it.
@@ -98,7 +103,7 @@ package struct LeaseOffer: Sendable, Equatable {
       "requirements": requirements.json, "parameters": parameters,
       "inputs": .array(inputs.map(\.json)),
       "output_bytes": .integer(Int64(outputBytes)), "log_bytes": .integer(Int64(logBytes)),
-      "lease_seconds": .integer(Int64(leaseSeconds)),
+      "lease_seconds": .integer(Int64(leaseSeconds)), "subject": .string(subject),
     ]
   }
 }

@@ -55,11 +55,8 @@ package struct BundleStream: ~Copyable {
     _ bytes: Span<UInt8>,
     _ handle: Handler
   ) throws(BundleFault) {
-    guard isPacked == true, var unpacking = gunzip.take() else {
-      return try Self.parse(bytes, &archive, &rules, handle)
-    }
-    defer { gunzip = consume unpacking }
-    try unpacking.take(bytes) { (piece) throws(BundleFault) in
+    guard let gunzip else { return try Self.parse(bytes, &archive, &rules, handle) }
+    try gunzip.take(bytes) { (piece) throws(BundleFault) in
       try Self.parse(piece, &archive, &rules, handle)
     }
   }
@@ -84,11 +81,8 @@ package struct BundleStream: ~Copyable {
   /// Checks that the bundle is whole.
   ///
   /// - Throws: `BundleFault`.
-  package mutating func finish() throws(BundleFault) {
-    if let unpacking = gunzip.take() {
-      defer { gunzip = consume unpacking }
-      try unpacking.finish()
-    }
+  package func finish() throws(BundleFault) {
+    try gunzip?.finish()
     try archive.finish()
   }
 }

@@ -1,7 +1,7 @@
 import CZlib
 
 /// Unpacks one gzip member (RFC 1952) piece by piece.
-@safe package struct Gunzip: ~Copyable {
+@safe package final class Gunzip {
   /// Bytes given out at once at most, however small the packed piece is.
   static let piece = 64 << 10
 
@@ -33,7 +33,7 @@ import CZlib
   ///   - bytes: The next packed ones.
   ///   - give: Gets unpacked ones, at most `piece` at a time.
   /// - Throws: `BundleFault` for damage or for what follows the end; what `give` throws.
-  package mutating func take(
+  package func take(
     _ bytes: Span<UInt8>,
     _ give: (Span<UInt8>) throws(BundleFault) -> Void
   ) throws(BundleFault) {

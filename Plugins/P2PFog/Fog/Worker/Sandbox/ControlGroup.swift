@@ -1,4 +1,4 @@
-package import Glibc
+import Glibc
 import PluginStorage
 
 /// The control group of one job, of version 1 or 2: its limits, what it has used, and its end.
@@ -161,7 +161,7 @@ package final class ControlGroup: Sendable {
   // MARK: - Ending
 
   /// Processes that are in the group now.
-  package var members: [pid_t] {
+  package var members: [Int32] {
     Set(
       doors.flatMap { (SystemFile.text($0) ?? "").split(separator: "\n").compactMap { pid_t($0) } }
     )

@@ -163,26 +163,6 @@ extension String {
   }
 }
 
-/// Words for a new program, ended by a null pointer.
-@safe private final class CStrings {
-  let pointers: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
-  private let count: Int
-
-  init(_ words: [String]) {
-    count = words.count
-    unsafe pointers = .allocate(capacity: words.count + 1)
-    for (index, word) in words.enumerated() {
-      unsafe (pointers + index).initialize(to: strdup(word))
-    }
-    unsafe (pointers + words.count).initialize(to: nil)
-  }
-
-  deinit {
-    for index in 0..<count { unsafe free(pointers[index]) }
-    unsafe pointers.deallocate()
-  }
-}
-
 /// Descriptors that a child gets, all above those which it makes itself.
 private struct Descriptors {
   private(set) var groups: [CInt] = []

@@ -1,0 +1,69 @@
+import GatewayPlugin
+import Peering
+import Synchronization
+
+/// Calls to coordinators, when they are due.
+extension FogWorker {
+  /// A heartbeat may take so long.
+  static let heartbeatTimeout: Duration = .seconds(3)
+
+  /// Does what is due; called every `tick` on a worker, never twice at once.
+  package func advance() {
+    let now = around.now()
+    for lease in book.withLock({ $0.lost(at: now) }) { lease.end(.lost) }
+    let due = book.withLock { $0.due(at: now) }
+    guard !due.isEmpty else { return }
+    let measured = around.measure()
+    machine.withLock { $0 = measured }
+    for (peer, isRegistered) in due {
+      // Each on a worker of its own: one that does not answer keeps no other waiting.
+      do {
+        try around.submit { [self] in
+          if isRegistered { beat(peer) } else { register(peer) }
+        }
+      } catch {
+        book.withLock { $0.failed(peer, .unreachable("\(error)"), at: now) }
+      }
+    }
+  }
+
+  private func register(_ peer: PeerID) {
+    let sent = around.now()
+    do throws(CallFailure) {
+      let answer = try calls.call(
+        peer,
+        "fog.register",
+        CallBody(["report": report(for: peer).json]),
+        timeout: Self.heartbeatTimeout
+      )
+      let seconds = answer.json["heartbeat_seconds"]?.asNumber ?? 1
+      let interval = UInt64(min(60, max(0.05, seconds)) * 1e9)
+      book.withLock { $0.answered(peer, sent: sent, interval: interval) }
+    } catch {
+      book.withLock { $0.failed(peer, error, at: around.now()) }
+    }
+  }
+
+  private func beat(_ peer: PeerID) {
+    let held = book.withLock { $0.held(for: peer) }
+    let sent = around.now()
+    do throws(CallFailure) {
+      let answer = try calls.call(
+        peer,
+        "fog.heartbeat",
+        CallBody([
+          "report": report(for: peer).json, "leases": .array(held.map(\.json)),
+        ]),
+        timeout: Self.heartbeatTimeout
+      )
+      for lease in held { lease.renew(at: sent) }
+      for entry in answer.json["cancel"]?.asArray ?? [] {
+        guard let id = entry["lease_id"]?.asString else { continue }
+        held.first { $0.key.leaseID == id }?.end(.cancelled)
+      }
+      book.withLock { $0.answered(peer, sent: sent) }
+    } catch {
+      book.withLock { $0.failed(peer, error, at: around.now()) }
+    }
+  }
+}
