@@ -46,7 +46,7 @@ package struct SandboxOrder: Sendable, Equatable {
       && left.limits == right.limits && left.fileBytes == right.fileBytes
   }
 
-  /// Arguments of bubblewrap (bwrap(1)), in the order in which it mounts.
+  /// Options of bubblewrap (bwrap(1)), in the order in which it mounts; `command` follows them.
   ///
   /// Nothing of the machine is there that is not named here. The root is a file system in memory that is made read-only
   /// at the end, as are the devices; `/work` and `/tmp` are the only places to write that stay, `/dev/shm` counts as memory
@@ -56,8 +56,8 @@ package struct SandboxOrder: Sendable, Equatable {
   ///   - view: What of the machine is seen.
   ///   - filter: Descriptor of the seccomp filter.
   ///   - status: Descriptor to which bubblewrap writes the command's end.
-  /// - Returns: The arguments, without the program's name.
-  package func arguments(_ view: SandboxView, filter: CInt, status: CInt) -> [String] {
+  /// - Returns: The options, without the program's name and the command.
+  package func options(_ view: SandboxView, filter: CInt, status: CInt) -> [String] {
     var words = [
       "--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts",
       "--unshare-cgroup-try", "--uid", "\(Self.user)", "--gid", "\(Self.user)", "--hostname",
@@ -84,6 +84,6 @@ package struct SandboxOrder: Sendable, Equatable {
       "--setenv", "TMPDIR", "/tmp", "--setenv", "LC_ALL", "C.UTF-8",
     ]
     for (name, value) in environment { words += ["--setenv", name, value] }
-    return words + ["--"] + command
+    return words
   }
 }

@@ -40,14 +40,14 @@ package final class SandboxProcess {
   ) throws(IsolationRefusal) {
     var given = try Descriptors(doors: group.doors, filter: sandbox.filter)
     defer { given.closeAll() }
-    // In the child: 3 is the filter, 4 the status, 5 the arguments.
-    let arguments = order.arguments(sandbox.view, filter: 3, status: 4)
-    try given.addMemory(arguments.flatMap { Array($0.utf8) + [0] })
+    // In the child: 3 is the filter, 4 the status, 5 the options, which nobody sees in a list of processes.
+    let options = order.options(sandbox.view, filter: 3, status: 4)
+    try given.addMemory(options.flatMap { Array($0.utf8) + [0] })
     status = fcntl(given.inherited[1], F_DUPFD_CLOEXEC, 64)
     self.group = group
     var output: CInt = -1
     var error: CInt = -1
-    let words = CStrings([sandbox.program, "--args", "5"])
+    let words = CStrings([sandbox.program, "--args", "5", "--"] + order.command)
     let environment = CStrings(["PATH=/usr/bin:/bin"])
     let groups = given.groups
     let inherited = given.inherited
