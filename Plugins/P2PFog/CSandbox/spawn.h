@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -28,6 +29,12 @@ struct sandbox_start {
   // Become 3 and up in the child, in this order; at most 4.
   const int *_Nullable inherited;
   size_t inherited_count;
+  // The superuser's child becomes this user and group before it begins; 0 for the caller's. In its own view of the file
+  // system the folders of `places` then stand at /tmp/0, /tmp/1 and so on (at most 8): the way to where they really are may
+  // be closed to that user.
+  uint32_t user;
+  char *_Nullable const *_Nullable places;
+  size_t place_count;
   // Bytes of any one file.
   uint64_t file_bytes;
   // Descriptors at once, of each process.
@@ -57,6 +64,39 @@ static inline int sandbox_memory_file(const void *_Nullable bytes, size_t count)
   return fd;
 }
 
+// Gives the child a view of the file system of its own, with `places` beneath an otherwise empty /tmp, and makes it another
+// user. Returns 0 or an error number. A user's identity in the kernel decides also where no capability is asked for: the
+// settings under /proc/sys are written by whoever is 0 there, whatever a namespace calls them.
+static inline int sandbox_become(const struct sandbox_start *_Nonnull start) {
+  if (syscall(SYS_unshare, 0x00020000 /* CLONE_NEWNS */) < 0) return errno;
+  if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) return errno;
+  // Opened in the new view: what is open from the old one cannot be mounted here.
+  int folders[8];
+  for (size_t i = 0; i < start->place_count; i++) {
+    int fd = open(start->places[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) return errno;
+    folders[i] = fcntl(fd, F_DUPFD_CLOEXEC, 64);
+    if (folders[i] < 0) return errno;
+  }
+  if (mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=64k") < 0) return errno;
+  for (size_t i = 0; i < start->place_count; i++) {
+    char from[] = "/proc/self/fd/000000", to[] = "/tmp/0";
+    to[5] = (char)('0' + i);
+    int rest = folders[i];
+    for (int digit = (int)sizeof from - 2; digit > 13; digit--, rest /= 10) from[digit] = (char)('0' + rest % 10);
+    // A number in /proc has no zeros before it.
+    char *begin = from + 14, *number = begin;
+    while (*number == '0') number++;
+    while ((*begin++ = *number++) != 0) {}
+    if (mkdir(to, 0755) < 0 || mount(from, to, NULL, MS_BIND, NULL) < 0) return errno;
+  }
+  // The raw calls: the library's would have every thread of the process follow.
+  if (syscall(SYS_setgroups, (size_t)0, NULL) < 0) return errno;
+  if (syscall(SYS_setresgid, start->user, start->user, start->user) < 0) return errno;
+  if (syscall(SYS_setresuid, start->user, start->user, start->user) < 0) return errno;
+  return 0;
+}
+
 // Between fork and exec: only calls that are safe there (signal-safety(7)), for other threads of this process may hold
 // any lock. Tells an error by `report` and ends.
 static inline void sandbox_child(const struct sandbox_start *_Nonnull start, int output, int error, int report,
@@ -66,10 +106,11 @@ static inline void sandbox_child(const struct sandbox_start *_Nonnull start, int
   int code = 0;
   for (int signal_number = 1; signal_number < 65; signal_number++) signal(signal_number, SIG_DFL);
   if (setsid() < 0) code = errno;
-  // The gateway may have died before this; then nobody is left to send the signal.
-  if (code == 0 && (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)) code = ESRCH;
   for (size_t i = 0; code == 0 && i < start->group_count; i++)
     if (write(start->groups[i], "0", 1) != 1) code = errno;
+  if (code == 0 && start->user != 0) code = sandbox_become(start);
+  // After the change of user, which undoes it. The gateway may have died before; then nobody is left to send the signal.
+  if (code == 0 && (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)) code = ESRCH;
   int nothing = code == 0 ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
   if (code == 0 && nothing < 0) code = errno;
   // All sources are above every target (see the caller), so none is overwritten before it is used.

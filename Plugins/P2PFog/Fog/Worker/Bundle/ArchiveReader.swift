@@ -163,12 +163,12 @@ extension ArchiveReader {
     case UInt8(ascii: "5"): kind = .folder
     case UInt8(ascii: "1"), UInt8(ascii: "2"):
       guard let target = target ?? Self.text(header[157..<257]) else {
-        throw BundleFault("The target of the link \(name.debugDescription) is not UTF-8.")
+        throw BundleFault("The target of the link \(Self.shown(name)) is not UTF-8.")
       }
       kind = type == UInt8(ascii: "2") ? .link(target) : .sameAs(target)
     default:
       throw BundleFault(
-        "\(name.debugDescription) is a device, a pipe or of a kind that is not taken; pack files, folders and links."
+        "\(Self.shown(name)) is a device, a pipe or of a kind that is not taken; pack files, folders and links."
       )
     }
     path = nil
@@ -178,7 +178,7 @@ extension ArchiveReader {
       state = .file(left: size, size: size)
     } else {
       guard size == 0 else {
-        throw BundleFault("\(name.debugDescription) is no file and says that it has bytes.")
+        throw BundleFault("\(Self.shown(name)) is no file and says that it has bytes.")
       }
       state = .header
     }
@@ -248,6 +248,9 @@ extension ArchiveReader {
     }
     return value
   }
+
+  /// A name as a sentence shows it.
+  private static func shown(_ name: String) -> String { String(name.prefix(200)).debugDescription }
 
   private static func text(_ field: ArraySlice<UInt8>) -> String? {
     String(validating: field.prefix { $0 != 0 }, as: UTF8.self)

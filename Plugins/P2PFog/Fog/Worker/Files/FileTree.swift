@@ -49,6 +49,37 @@ package enum FileTree {
     }
   }
 
+  /// Makes a tree that this process has made itself another user's; for the superuser.
+  ///
+  /// - Parameters:
+  ///   - path: Its folder.
+  ///   - user: The user, and the group of the same number.
+  /// - Throws: `StorageError`.
+  package static func give(_ path: String, to user: Int) throws(StorageError) {
+    guard unsafe lchown(path, uid_t(user), gid_t(user)) == 0 else { throw .last("lchown") }
+    var folder = try DirectoryEntries(path: path)
+    try give(&folder, to: user)
+  }
+
+  private static func give(
+    _ folder: inout DirectoryEntries,
+    to user: Int
+  ) throws(StorageError) {
+    while let entry = folder.next() {
+      let code = unsafe fchownat(
+        folder.descriptor,
+        entry.name,
+        uid_t(user),
+        gid_t(user),
+        AT_SYMLINK_NOFOLLOW
+      )
+      guard code == 0 else { throw .last("fchownat") }
+      guard entry.kind == .folder else { continue }
+      var inner = try DirectoryEntries(entry.name, in: folder)
+      try give(&inner, to: user)
+    }
+  }
+
   /// Removes a folder and all in it; nobody may write there any more.
   ///
   /// A folder within it is first moved to the top: so neither the depth of a tree nor the length of its paths matter, and

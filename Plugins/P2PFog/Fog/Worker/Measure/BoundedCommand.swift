@@ -22,19 +22,22 @@ package enum BoundedCommand {
     var error: CInt = -1
     let words = CStrings([program] + arguments)
     let environment = CStrings(["PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"])
-    let child = unsafe program.withCString { program in
-      var start = unsafe sandbox_start(
-        program: program,
-        arguments: words.pointers,
-        environment: environment.pointers,
-        groups: nil,
-        group_count: 0,
-        inherited: nil,
-        inherited_count: 0,
-        file_bytes: 0,
-        files: 256
-      )
-      return unsafe sandbox_spawn(&start, &output, &error)
+    var start = unsafe sandbox_start(
+      program: words.first,
+      arguments: words.pointers,
+      environment: environment.pointers,
+      groups: nil,
+      group_count: 0,
+      inherited: nil,
+      inherited_count: 0,
+      user: 0,
+      places: nil,
+      place_count: 0,
+      file_bytes: 0,
+      files: 256
+    )
+    let child = withExtendedLifetime((words, environment)) {
+      unsafe sandbox_spawn(&start, &output, &error)
     }
     guard child > 0 else { return nil }
     defer {

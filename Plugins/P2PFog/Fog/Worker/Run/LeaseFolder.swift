@@ -40,6 +40,16 @@ package final class LeaseFolder: Sendable {
     try OpenFile(path: path, flags: O_WRONLY | O_CREAT | O_EXCL).write(Array(text.utf8).span)
   }
 
+  /// Makes what the job sees its own, before it begins.
+  ///
+  /// - Throws: `StorageError`.
+  package func giveToJob() throws(StorageError) {
+    guard geteuid() == 0 else { return }
+    for folder in [work, temporary, users] {
+      try FileTree.give(folder, to: SandboxOrder.user)
+    }
+  }
+
   /// Removes the folder with all in it; what ran there must have ended.
   package func remove() throws(StorageError) { try FileTree.remove(path) }
 

@@ -97,6 +97,7 @@ struct ProcessJob {
       }
       _ = unsafe unlink(path)
     }
+    try folder.giveToJob()
   }
 
   // MARK: - While it runs
@@ -109,6 +110,7 @@ struct ProcessJob {
     var verdict: String?
     var end: SandboxProcess.End?
     var silentSince: UInt64?
+    var complaint: [UInt8] = []
     while end == nil || !process.isSilent {
       // Throws when the job must end; the process goes with its object.
       try calls.checkStop()
@@ -117,6 +119,7 @@ struct ProcessJob {
       } else {
         process.read(within: end == nil ? 20 : 0) { stream, bytes in
           log.add(stream == .stdout ? .stdout : .stderr, bytes)
+          if stream == .stderr, complaint.count < 64 { complaint += bytes.prefix(64) }
         }
       }
       try log.sendSome()
@@ -134,6 +137,15 @@ struct ProcessJob {
       }
     }
     let usage = note(group, began, Clock.monotonic())
+    // bubblewrap says this of a command that it could not start, and then tells no exit code.
+    if verdict == nil, end == .broken(status: 1), complaint.starts(with: "bwrap: execvp ".utf8) {
+      return LeaseResult(
+        .failed,
+        exitCode: 127,
+        reason: "exit: the command could not be started",
+        usage: usage
+      )
+    }
     return try judge(end ?? .broken(status: -1), verdict ?? watch.last(), group.use, usage)
   }
 

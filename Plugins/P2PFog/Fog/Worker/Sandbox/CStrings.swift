@@ -3,7 +3,7 @@ import Glibc
 /// Words for a new program, ended by a null pointer.
 @safe final class CStrings {
   let pointers: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
-  private let count: Int
+  let count: Int
 
   init(_ words: [String]) {
     count = words.count
@@ -12,6 +12,12 @@ import Glibc
       unsafe (pointers + index).initialize(to: strdup(word))
     }
     unsafe (pointers + words.count).initialize(to: nil)
+  }
+
+  /// The first of them, which must be there.
+  var first: UnsafePointer<CChar> {
+    guard let first = unsafe pointers[0] else { preconditionFailure("no words") }
+    return unsafe UnsafePointer(first)
   }
 
   deinit {

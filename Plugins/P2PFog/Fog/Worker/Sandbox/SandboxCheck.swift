@@ -14,6 +14,7 @@ package enum SandboxCheck {
     (: > /probe) 2>/dev/null && say 'the root can be written'
     (: > /usr/probe) 2>/dev/null && say 'the system can be written'
     (: > /etc/probe) 2>/dev/null && say 'its settings can be written'
+    [ -w /proc/sys/kernel/core_pattern ] && say 'settings of the kernel can be written'
     [ -e "$HIDDEN" ] && say 'the data directory can be seen'
     [ -e /sys ] && say 'the devices of the machine can be seen'
     [ "$(id -u)" = \(SandboxOrder.user) ] || say 'the user is another than nobody'
@@ -46,6 +47,7 @@ package enum SandboxCheck {
       let sandbox = try Sandbox(hiding: hidden)
       let folder = try LeaseFolder(in: parent)
       defer { try? folder.remove() }
+      try folder.giveToJob()
       let answer = try run(sandbox, folder, hidden)
       guard answer == "held\n" else {
         let said = answer.split(separator: "\n").first.map { String($0.prefix(200)) }

@@ -40,6 +40,18 @@ package struct SandboxOrder: Sendable, Equatable {
     self.fileBytes = fileBytes
   }
 
+  /// The same with its folders where the superuser's child finds them (`sandbox_become`), in the order of `folders`.
+  var atPlaces: SandboxOrder {
+    var order = self
+    order.work = "/tmp/0"
+    order.temporary = "/tmp/1"
+    order.users = "/tmp/2"
+    return order
+  }
+
+  /// Folders of the machine that become part of the sandbox.
+  var folders: [String] { [work, temporary, users] }
+
   package static func == (left: SandboxOrder, right: SandboxOrder) -> Bool {
     left.command == right.command && left.environment.elementsEqual(right.environment, by: ==)
       && left.work == right.work && left.temporary == right.temporary && left.users == right.users
@@ -74,8 +86,11 @@ package struct SandboxOrder: Sendable, Equatable {
     words += ["--dir", "/etc"]
     for name in view.etc { words += ["--ro-bind", "/etc/\(name)", "/etc/\(name)"] }
     for name in ["passwd", "group"] { words += ["--ro-bind", "\(users)/\(name)", "/etc/\(name)"] }
+    words += ["--proc", "/proc"]
+    // Whoever is the superuser outside may write settings there, whatever they are inside.
+    for name in view.settings { words += ["--ro-bind", "/proc/\(name)", "/proc/\(name)"] }
     words += [
-      "--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--size",
+      "--dev", "/dev", "--perms", "1777", "--size",
       "\(max(1 << 20, limits.memoryBytes / 2))",
       "--tmpfs", "/dev/shm", "--remount-ro", "/dev", "--bind", temporary, "/tmp", "--bind", work,
       "/work", "--chdir", "/work", "--remount-ro", "/",

@@ -38,37 +38,25 @@ package final class SandboxProcess {
     _ sandbox: Sandbox,
     in group: ControlGroup
   ) throws(IsolationRefusal) {
+    // The superuser's jobs are another user's, also where no namespace is asked.
+    let isSuperuser = geteuid() == 0
     var given = try Descriptors(doors: group.doors, filter: sandbox.filter)
     defer { given.closeAll() }
     // In the child: 3 is the filter, 4 the status, 5 the options, which nobody sees in a list of processes.
-    let options = order.options(sandbox.view, filter: 3, status: 4)
+    let options = (isSuperuser ? order.atPlaces : order).options(sandbox.view, filter: 3, status: 4)
     try given.addMemory(options.flatMap { Array($0.utf8) + [0] })
     status = fcntl(given.inherited[1], F_DUPFD_CLOEXEC, 64)
     self.group = group
     var output: CInt = -1
     var error: CInt = -1
-    let words = CStrings([sandbox.program, "--args", "5", "--"] + order.command)
-    let environment = CStrings(["PATH=/usr/bin:/bin"])
-    let groups = given.groups
-    let inherited = given.inherited
-    child = unsafe groups.withUnsafeBufferPointer { groups in
-      unsafe inherited.withUnsafeBufferPointer { inherited in
-        unsafe sandbox.program.withCString { program in
-          var start = unsafe sandbox_start(
-            program: program,
-            arguments: words.pointers,
-            environment: environment.pointers,
-            groups: groups.baseAddress,
-            group_count: groups.count,
-            inherited: inherited.baseAddress,
-            inherited_count: inherited.count,
-            file_bytes: UInt64(order.fileBytes),
-            files: UInt64(SandboxOrder.descriptors)
-          )
-          return unsafe sandbox_spawn(&start, &output, &error)
-        }
-      }
-    }
+    child = Self.start(
+      CStrings([sandbox.program, "--args", "5", "--"] + order.command),
+      CStrings(isSuperuser ? order.folders : []),
+      given,
+      order,
+      &output,
+      &error
+    )
     outputs = [(.stdout, output), (.stderr, error)]
     guard child > 0 else {
       hasEnded = true
@@ -76,6 +64,39 @@ package final class SandboxProcess {
       throw IsolationRefusal(
         "\(sandbox.program) cannot be started: \(StorageError.system(call: "exec", code: -child))"
       )
+    }
+  }
+
+  /// Gives the process, or a negative error number.
+  private static func start(
+    _ words: CStrings,
+    _ places: CStrings,
+    _ given: Descriptors,
+    _ order: SandboxOrder,
+    _ output: inout CInt,
+    _ error: inout CInt
+  ) -> pid_t {
+    let environment = CStrings(["PATH=/usr/bin:/bin"])
+    return withExtendedLifetime((words, places, environment)) {
+      unsafe given.groups.withUnsafeBufferPointer { groups in
+        unsafe given.inherited.withUnsafeBufferPointer { inherited in
+          var start = unsafe sandbox_start(
+            program: words.first,
+            arguments: words.pointers,
+            environment: environment.pointers,
+            groups: groups.baseAddress,
+            group_count: groups.count,
+            inherited: inherited.baseAddress,
+            inherited_count: inherited.count,
+            user: places.count > 0 ? UInt32(SandboxOrder.user) : 0,
+            places: places.pointers,
+            place_count: places.count,
+            file_bytes: UInt64(order.fileBytes),
+            files: UInt64(SandboxOrder.descriptors)
+          )
+          return unsafe sandbox_spawn(&start, &output, &error)
+        }
+      }
     }
   }
 
@@ -171,13 +192,7 @@ private struct Descriptors {
 
   init(doors: [String], filter: [UInt8]) throws(IsolationRefusal) {
     do throws(IsolationRefusal) {
-      for door in doors {
-        let opened = unsafe open(door, O_WRONLY | O_CLOEXEC)
-        guard opened >= 0 else {
-          throw IsolationRefusal("\(door) cannot be opened: \(StorageError.last("open"))")
-        }
-        groups.append(try Self.lifted(opened))
-      }
+      for door in doors { groups.append(try Self.opened(door, O_WRONLY)) }
       try addMemory(filter)
       try addMemory([])
     } catch {
@@ -197,6 +212,14 @@ private struct Descriptors {
       )
     }
     inherited.append(try Self.lifted(made))
+  }
+
+  private static func opened(_ path: String, _ flags: CInt) throws(IsolationRefusal) -> CInt {
+    let opened = unsafe open(path, flags | O_CLOEXEC)
+    guard opened >= 0 else {
+      throw IsolationRefusal("\(path) cannot be opened: \(StorageError.last("open"))")
+    }
+    return try lifted(opened)
   }
 
   private static func lifted(_ descriptor: CInt) throws(IsolationRefusal) -> CInt {

@@ -18,16 +18,22 @@ package struct SandboxView: Sendable, Equatable {
     "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime",
   ]
 
+  /// What of `/proc` sets or shows the machine rather than the job; made read-only, as Docker does.
+  package static let settings = ["bus", "fs", "irq", "sys", "sysrq-trigger", "acpi", "scsi"]
+
   package var roots: [(name: String, root: Root)]
   package var etc: [String]
+  package var settings: [String]
 
   package static func == (left: SandboxView, right: SandboxView) -> Bool {
-    left.etc == right.etc && left.roots.elementsEqual(right.roots, by: ==)
+    left.etc == right.etc && left.settings == right.settings
+      && left.roots.elementsEqual(right.roots, by: ==)
   }
 
-  package init(roots: [(name: String, root: Root)], etc: [String]) {
+  package init(roots: [(name: String, root: Root)], etc: [String], settings: [String]) {
     self.roots = roots
     self.etc = etc
+    self.settings = settings
   }
 
   /// What this machine has.
@@ -37,6 +43,7 @@ package struct SandboxView: Sendable, Equatable {
       return SystemFile.exists("/\(name)") ? (name, .folder) : nil
     }
     etc = Self.etc.filter { SystemFile.exists("/etc/\($0)") }
+    settings = Self.settings.filter { SystemFile.exists("/proc/\($0)") }
   }
 
   private static func link(_ path: String) -> String? {
