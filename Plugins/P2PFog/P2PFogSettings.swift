@@ -25,6 +25,10 @@ package struct P2PFogSettings: Sendable {
   ///
   /// Default 256 MiB. Below, messages and results are refused and the health is degraded.
   package var minFreeBytes = 256 << 20
+  /// Of jobs that are submitted here.
+  package var fog = FogSettings()
+  /// Of this machine as a node.
+  package var node = WorkerSettings()
 
   /// Reads the settings.
   ///

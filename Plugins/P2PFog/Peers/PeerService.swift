@@ -7,6 +7,8 @@ import Synchronization
 package final class PeerService: Sendable {
   /// The topic of events about peers and messages.
   package static let topic = "p2p_event"
+  /// Nanoseconds that the network stays for others' last words when it should stop.
+  private static let lingerLimit: UInt64 = 3_000_000_000
 
   /// This peer.
   package let identity: Identity
@@ -24,6 +26,7 @@ package final class PeerService: Sendable {
   private let kept: KeptValues
   private let metrics: PeerMetrics
   private let lastFailure = Mutex<String?>(nil)
+  private let lingering = Mutex<@Sendable () -> Bool>({ false })
 
   /// Makes the peer; nothing is bound or sent before `activate`.
   ///
@@ -97,7 +100,13 @@ package final class PeerService: Sendable {
         tell: { [self] event in take(event) },
         warn: { [self] text in host.log.error(text) }
       )
-      network.run(roster: roster, surroundings, prepare: prepare) { job.shouldStop }
+      var stopBy: UInt64?
+      network.run(roster: roster, surroundings, prepare: prepare) {
+        guard job.shouldStop else { return false }
+        let limit = stopBy ?? Clock.monotonic() + Self.lingerLimit
+        stopBy = limit
+        return Clock.monotonic() >= limit || !lingering.withLock { $0 }()
+      }
     }
   }
 
@@ -108,6 +117,11 @@ package final class PeerService: Sendable {
     } catch {
       host.log.error("The peer cannot go on the network again.", ["why": "\(error)"])
     }
+  }
+
+  /// Keeps the network open, when it should stop, while `isBusy` says so and for a few seconds at most.
+  package func linger(while isBusy: @escaping @Sendable () -> Bool) {
+    lingering.withLock { $0 = isBusy }
   }
 
   /// Redeems an invitation on the loop's thread.

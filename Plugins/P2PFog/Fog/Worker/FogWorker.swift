@@ -127,6 +127,14 @@ package final class FogWorker: Sendable {
     book.withLock { $0.isDraining = isDraining }
   }
 
+  /// How it stands with each coordinator.
+  package var standing: [(peer: PeerID, isRegistered: Bool, trouble: String?)] {
+    book.withLock { $0.standing }
+  }
+
+  /// Whether it has jobs.
+  package var isBusy: Bool { book.withLock { !$0.held.isEmpty } }
+
   // MARK: - Leases
 
   private func take(_ body: CallBody, from peer: PeerID) throws(CallFailure) -> CallBody {

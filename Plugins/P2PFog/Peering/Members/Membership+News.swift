@@ -135,7 +135,10 @@ extension Membership {
     guard isNews else { return }
     changes += 1
     outputs.append(.state(id, state))
-    let wait = UInt64.random(in: settings.syncAfterNews...2 * settings.syncAfterNews, using: &random)
+    let wait = UInt64.random(
+      in: settings.syncAfterNews...2 * settings.syncAfterNews,
+      using: &random
+    )
     syncAt = min(syncAt, now + wait)
   }
 

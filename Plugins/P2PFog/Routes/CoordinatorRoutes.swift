@@ -1,0 +1,114 @@
+import GatewayPlugin
+import Peering
+import PluginStorage
+
+/// `/v1/fog/coordinators`: the gateways that this one works for.
+struct CoordinatorRoutes {
+  /// How long a request waits for a handshake.
+  private static let handshakeLimit = Duration.seconds(10)
+
+  let service: PeerService
+  let worker: FogWorker
+  /// Whether the operator lends this machine at all.
+  let isNode: Bool
+
+  /// All of them.
+  @ListBuilder<Route> var all: [Route] {
+    list
+    join
+    Route.delete(
+      "/v1/fog/coordinators/{id}",
+      scope: .admin,
+      summary: "Work for a gateway no more; its jobs here end, and run elsewhere",
+      parameters: [PeerRoutes.id]
+    ) { [service, worker] request in
+      let id = try PeerRoutes.peer(request)
+      let isOne = try answering { () throws(StorageError) in
+        let isOne = try service.store.all().contains { $0.id == id && $0.isCoordinator }
+        if isOne { try service.store.setCoordinator(id, false) }
+        return isOne
+      }
+      guard isOne else { throw Failure.notFound("This gateway is no node of \(id.short)….") }
+      worker.leave(id)
+      return .data(["peer_id": .string("\(id)"), "left": true], message: "No node of it any more")
+    }
+  }
+
+  private var list: Route {
+    .get(
+      "/v1/fog/coordinators",
+      scope: .read,
+      summary: "List the gateways that this one works for"
+    ) { [service, worker] _ in
+      let own = service.identity.id
+      let standing = worker.standing.map { one -> JSON in
+        [
+          "peer_id": .string("\(one.peer)"), "is_this_gateway": .bool(one.peer == own),
+          "registered": .bool(one.isRegistered),
+          "trouble": one.trouble.map { .string($0) } ?? .null,
+        ]
+      }
+      return .data(
+        ["coordinators": .array(standing), "total_count": .integer(Int64(standing.count))],
+        message: "Coordinators retrieved successfully"
+      )
+    }
+  }
+
+  private var join: Route {
+    .post(
+      "/v1/fog/coordinators",
+      scope: .admin,
+      summary:
+        "Work for another gateway: redeem its invitation, or name one that knows this gateway as a node",
+      body: .object([
+        "invitation": .string("A link for a node, as its operator made it"),
+        "peer_id": .string("Or a peer that is known here"),
+      ]),
+      limits: Route.Limits(timeout: .seconds(30))
+    ) { [service, worker, isNode] request in
+      let (link, known) = try request.validate { Self.order(&$0) }
+      guard isNode else {
+        throw Failure.conflict(
+          "This gateway lends nothing: its operator has set node.enabled to false."
+        )
+      }
+      var peer = known
+      if let link { peer = try service.add(.invitation(link), within: Self.handshakeLimit) }
+      guard let peer else { throw Failure.badRequest("Name an invitation or a peer.") }
+      guard peer != service.identity.id else {
+        throw Failure.conflict("This gateway works for itself already.")
+      }
+      try answering { () throws(StorageError) in
+        guard try service.store.all().contains(where: { $0.id == peer && !$0.isBanned }) else {
+          return
+        }
+        try service.store.setCoordinator(peer, true)
+      }
+      worker.join(coordinator: peer)
+      return .data(
+        ["peer_id": .string("\(peer)"), "joined": true],
+        message: "Node of it from now on",
+        status: 201
+      )
+    }
+  }
+
+  private static func order(_ fields: inout Fields) -> (InvitationLink?, PeerID?) {
+    guard let text = fields.optionalString("invitation", 1...512) else {
+      let id = PeerID(text: fields.string("peer_id", 64...64))
+      if id == nil { fields.refuse("peer_id", "must be 64 lower-case hexadecimal digits") }
+      return (nil, id)
+    }
+    do throws(MalformedPacket) {
+      let link = try InvitationLink(text: text)
+      if !link.isForNode {
+        fields.refuse("invitation", "is for messages alone; ask for one with node=1")
+      }
+      return (link, nil)
+    } catch {
+      fields.refuse("invitation", error.reason)
+      return (nil, nil)
+    }
+  }
+}
