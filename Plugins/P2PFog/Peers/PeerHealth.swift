@@ -19,7 +19,9 @@ extension PeerService {
     func degraded(_ reason: String) -> Health {
       .degraded(.object(detail + [.init(name: "reason", value: .string(reason))]))
     }
-    guard status.isRunning else { return degraded("the network does not run") }
+    guard status.isRunning else {
+      return isStarting ? .healthy(.object(detail)) : degraded("the network does not run")
+    }
     // The reason itself may name paths; it is in the log.
     if failure != nil { return degraded("what peers send cannot be stored") }
     if lost > 0 { return degraded("\(lost) of \(status.peers.count) peers do not answer") }

@@ -9,6 +9,8 @@ package final class PeerService: Sendable {
   package static let topic = "p2p_event"
   /// Nanoseconds that the network stays for others' last words when it should stop.
   private static let lingerLimit: UInt64 = 3_000_000_000
+  /// Nanoseconds that the loop may take for its first turn.
+  private static let startLimit: UInt64 = 5_000_000_000
 
   /// This peer.
   package let identity: Identity
@@ -26,6 +28,7 @@ package final class PeerService: Sendable {
   private let kept: KeptValues
   private let metrics: PeerMetrics
   private let lastFailure = Mutex<String?>(nil)
+  private let activatedAt = Atomic<UInt64>(0)
   private let lingering = Mutex<@Sendable () -> Bool>({ false })
 
   /// Makes the peer; nothing is bound or sent before `activate`.
@@ -57,6 +60,7 @@ package final class PeerService: Sendable {
   ///
   /// - Throws: `PluginFailure` when the address cannot be had.
   package func activate() throws {
+    activatedAt.store(Clock.monotonic(), ordering: .relaxed)
     do {
       try network.open(preferring: UInt16(try kept.value("port") ?? "") ?? 0)
       if let local = network.local {
@@ -132,6 +136,11 @@ package final class PeerService: Sendable {
   ) {
     loop.know(link.peer)
     loop.connect(to: link.endpoint, expecting: link.peer, invitation: link.secret, completion)
+  }
+
+  /// Whether it was activated just now: the loop may not have had its first turn.
+  var isStarting: Bool {
+    Clock.monotonic() < activatedAt.load(ordering: .relaxed) + Self.startLimit
   }
 
   /// Why the last batch could not be stored; `nil` when it could.

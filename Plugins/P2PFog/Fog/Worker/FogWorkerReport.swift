@@ -81,7 +81,7 @@ extension FogWorker {
     if case .failure(let refusal) = isolation.withLock({ $0 }) {
       members.append(.init(name: "isolation_refusal", value: .string(refusal.description)))
     }
-    let isWhole = standing.allSatisfy(\.isRegistered)
+    let isWhole = standing.allSatisfy { $0.trouble == nil }
     return isWhole ? .healthy(.object(members)) : .degraded(.object(members))
   }
 }
