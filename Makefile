@@ -212,6 +212,7 @@ bench: build $(venv)/installed
 	GATEWAY=$(binary) $(venv)/bin/python Tests/Bench/swapping.py
 	GATEWAY=$(binary) $(venv)/bin/python Tests/Bench/restarting.py
 	GATEWAY=$(binary) $(venv)/bin/python Tests/Bench/forge.py
+	GATEWAY=$(binary) $(venv)/bin/python Tests/Bench/ledger.py
 
 clean:
 	rm -rf .build

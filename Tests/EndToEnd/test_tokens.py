@@ -234,6 +234,34 @@ def test_events_go_to_those_whose_balance_changed(tokens, holder):
     assert others.events == []
 
 
+def test_everyone_who_listens_hears_of_a_proposal(tokens, holder):
+    alice = holder()
+    holder("admin", "read,write,admin").post("/mint", {"account": alice.name, "amount": "5000", "reason": "x"}, new_key())
+    alice.post("/stake", {"amount": "2000"})
+    with Subscriber(tokens, "governance_update", token=make_token("a listener")) as events:
+        proposal = alice.post("/proposals", {"title": "Be kind", "proposal_type": "text"}).data
+        alice.post(f"/proposals/{proposal['proposal_id']}/vote", {"vote": "for"})
+        events.until(lambda event: event["event"] == "voted", "the vote")
+    own = [event for event in events.events if event["proposal_id"] == proposal["proposal_id"]]
+    assert [event["event"] for event in own] == ["opened", "voted"]
+    assert own[1]["votes_for"] == "2000" and alice.name not in json.dumps(own), "who votes how is not told"
+
+
+def test_texts_are_bounded_at_their_edges(holder):
+    alice, bob = holder("alice"), holder("bob")
+    assert alice.transfer(bob.name, "1", "m" * 255).status == 200
+    assert alice.transfer(bob.name, "1", "m" * 256).json()["details"][0]["field"] == "memo"
+    proposal = {"title": "t" * 201, "description": "d" * 10001, "proposal_type": "text"}
+    faults = alice.post("/proposals", proposal).json()["details"]
+    assert [fault["field"] for fault in faults] == ["title", "description"]
+    assert alice.post("/proposals", {"title": "t" * 200, "description": "d" * 10000, "proposal_type": "text"}).code == "INSUFFICIENT_STAKE"
+    admin = holder("admin", "read,write,admin")
+    mint = {"account": bob.name, "amount": "1", "reason": "r" * 256}
+    assert admin.post("/mint", mint, new_key()).json()["details"][0]["field"] == "reason"
+    assert admin.post("/mint", {**mint, "reason": "r" * 255}, new_key()).status == 200
+    assert alice.post("/transfer", {"to": bob.name, "amount": "1", "more": 1}, new_key()).json()["details"][0]["field"] == "more"
+
+
 def test_operators_see_entries_and_supply(tokens, holder):
     alice, bob = holder("alice"), holder("bob")
     alice.transfer(bob.name, "1")

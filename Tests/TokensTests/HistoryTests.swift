@@ -87,6 +87,26 @@ struct HistoryTests {
     #expect(walked == all)
   }
 
+  @Test("a page looks no further than its window, and its end leads on")
+  func window() throws {
+    let book = try Self.busy()
+    let all = try Self.list(book)
+    for window in 2...8 {
+      var (before, walked): (Int64?, [JSON]) = (nil, [])
+      repeat {
+        var history = History(account: "alice")
+        (history.window, history.before) = (window, before)
+        let page = try book.ledger.history(history)
+        let found = page["transactions"]?.asArray ?? []
+        #expect(found.count <= window && page["total_count"]?.asInteger == Int64(found.count))
+        #expect((page["next_before"] == .null) == (page["complete"] == true))
+        walked += found
+        before = page["next_before"]?.asInteger
+      } while before != nil
+      #expect(walked == all, "window \(window)")
+    }
+  }
+
   @Test("another's entry is not shown, one that both take part in is")
   func seen() throws {
     let book = try Self.busy()

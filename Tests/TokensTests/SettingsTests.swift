@@ -1,4 +1,6 @@
+import Foundation
 import Testing
+import Wire
 
 @testable import GatewayPlugin
 @testable import Tokens
@@ -23,6 +25,17 @@ struct SettingsTests {
       #expect(parameter.range.contains(parameter.defaultValue))
       #expect(parameter.read(parameter.json(parameter.defaultValue)) == parameter.defaultValue)
     }
+  }
+
+  @Test("the file of plugins.d shows the defaults, all of them")
+  func file() throws {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("../../plugins.d/40-tokens.json")
+    let document = try SettingsDocument.parse([UInt8](Data(contentsOf: root)))
+    let json = try #require(document.root["settings"]?.json)
+    var fields = Fields(json)
+    #expect(TokensSettings(&fields) == TokensSettings() && fields.collected(.refused).isEmpty)
+    #expect(json.asMembers?.count == PolicyParameter.allCases.count + 6)
   }
 
   @Test(

@@ -23,9 +23,7 @@ struct TokenRoutes {
     ) { [ledger] request in
       let id = try request.caller.account()
       return try answering { () throws(LedgerError) in
-        let account =
-          ledger.isHalted
-          ? try ledger.account(id) ?? Account(id: id) : try ledger.openAccount(id)
+        let account = try ledger.openAccount(id)
         let validator = try ledger.policy().amount(.validatorStake)
         return .data(
           [

@@ -31,7 +31,11 @@ enum TokenSchemas {
   ])
 
   static let transactions = Schema.object([
-    "transactions": .array(transaction), "total_count": .integer(), "limit": .integer(),
+    "transactions": .array(transaction), "total_count": .integer(),
+    "complete": .boolean(
+      "False: the count and the filters saw the newest 50,000 alone; go on with next_before"
+    ),
+    "limit": .integer(),
     "offset": .integer(), "next_before": .integer("`before` of the next page; null at the end"),
     "user_account": .string(),
   ])

@@ -22,24 +22,13 @@ extension Ledger {
   ) throws(LedgerError) -> OnceAnswer {
     guard amount > .zero else { throw .invalid("amount", AmountError.zero.description) }
     return try once(key) { connection, change throws(LedgerError) in
-      let least = change.policy.amount(.minimumStake)
-      guard amount >= least else {
-        throw .invalid("amount", "must be at least \(least) FOG, the least that can be staked")
-      }
-      let shortest = Int(change.policy[.minimumLockSeconds])
-      let seconds = seconds ?? shortest
-      guard (shortest...Policy.longestLockSeconds).contains(seconds) else {
-        throw .invalid(
-          "lock_seconds",
-          "must be a whole number of \(shortest) to \(Policy.longestLockSeconds)"
-        )
-      }
+      let seconds = seconds ?? Int(change.policy[.minimumLockSeconds])
+      try change.checkStake(amount, seconds)
       try change.open(account, on: &connection)
       guard try connection.stakes(of: account).count < Self.mostStakes else {
-        throw .invalid(
-          "amount",
+        let reason =
           "cannot be staked: the account has \(Self.mostStakes) stakes; unstake some first"
-        )
+        throw .invalid("amount", reason)
       }
       let until = change.now + Int64(seconds) * 1_000_000_000
       try connection.execute(
@@ -77,7 +66,7 @@ extension Ledger {
   ///   - amount: More than 0; taken from the stakes that unlocked first.
   ///   - id: Take it from this stake alone; `nil` for all.
   ///   - key: Of the request, if it may come again.
-  /// - Returns: `amount, reward, transaction_ids, balance, staked, voting_power, validator`.
+  /// - Returns: `transaction_id, amount, reward, capped, balance, staked, voting_power, validator`.
   /// - Throws: `STAKE_LOCKED` with the time when it may be, `INSUFFICIENT_STAKE`.
   package func unstake(
     _ account: String,
@@ -88,26 +77,7 @@ extension Ledger {
     guard amount > .zero else { throw .invalid("amount", AmountError.zero.description) }
     return try once(key) { connection, change throws(LedgerError) in
       let stakes = try connection.stakes(of: account).filter { id == nil || $0.id == id }
-      var touched: [(stake: Stake, taken: Amount)] = []
-      var left = amount
-      for stake in stakes where left > .zero {
-        touched.append((stake, min(left, stake.amount)))
-        left -= min(left, stake.amount)
-      }
-      guard left == .zero, let last = touched.last?.stake else {
-        throw .insufficient(account: account, .staked, needed: amount, amount - left)
-      }
-      guard last.until <= change.now else {
-        let open = stakes.filter { $0.until <= change.now }.reduce(Amount.zero) { $0 + $1.amount }
-        throw .refused(
-          .stakeLocked,
-          """
-          \(open) FOG of this are unlocked now; \(amount) FOG can be unstaked from \
-          \(Timestamp.text(nanoseconds: last.until, milliseconds: true)) on.
-          """,
-          details: ["unlocked": .amount(open), "until": .time(last.until)]
-        )
-      }
+      let touched = try change.unlocked(amount, of: stakes, account)
       let reward = try change.payRewards(touched.map(\.stake), on: &connection)
       for (stake, taken) in touched {
         try connection.reduce(stake, by: taken)
@@ -183,6 +153,52 @@ struct PaidReward {
 }
 
 extension LedgerChange {
+  /// Throws when the policy does not allow such a stake.
+  fileprivate func checkStake(_ amount: Amount, _ seconds: Int) throws(LedgerError) {
+    let least = policy.amount(.minimumStake)
+    guard amount >= least else {
+      throw .invalid("amount", "must be at least \(least) FOG, the least that can be staked")
+    }
+    let shortest = Int(policy[.minimumLockSeconds])
+    guard (shortest...Policy.longestLockSeconds).contains(seconds) else {
+      throw .invalid(
+        "lock_seconds",
+        "must be a whole number of \(shortest) to \(Policy.longestLockSeconds)"
+      )
+    }
+  }
+
+  /// From which stakes an amount is taken, and how much of each: those that unlock first before others.
+  ///
+  /// - Throws: `INSUFFICIENT_STAKE`, or `STAKE_LOCKED` with the time when all of it is unlocked.
+  fileprivate func unlocked(
+    _ amount: Amount,
+    of stakes: [Stake],
+    _ account: String
+  ) throws(LedgerError) -> [(stake: Stake, taken: Amount)] {
+    var touched: [(stake: Stake, taken: Amount)] = []
+    var left = amount
+    for stake in stakes where left > .zero {
+      touched.append((stake, min(left, stake.amount)))
+      left -= min(left, stake.amount)
+    }
+    guard left == .zero, let last = touched.last?.stake else {
+      throw .insufficient(account: account, .staked, needed: amount, amount - left)
+    }
+    guard last.until <= now else {
+      let open = stakes.filter { $0.until <= now }.reduce(Amount.zero) { $0 + $1.amount }
+      throw .refused(
+        .stakeLocked,
+        """
+        \(open) FOG of this are unlocked now; \(amount) FOG can be unstaked from \
+        \(Timestamp.text(nanoseconds: last.until, milliseconds: true)) on.
+        """,
+        details: ["unlocked": .amount(open), "until": .time(last.until)]
+      )
+    }
+    return touched
+  }
+
   /// Mints what these stakes of one account have earned, as far as the maximum supply allows; the rest is forfeited.
   mutating func payRewards(
     _ stakes: [Stake],
