@@ -1,4 +1,4 @@
-import Peering
+@testable import Peering
 
 /// Peers whose overlays are connected in memory, with time that passes only here.
 final class VirtualNetwork {
@@ -44,6 +44,10 @@ final class VirtualNetwork {
   var wire: [End: [UInt8]] = [:]
   /// Changes bytes on their way.
   var tamper: ((End, [UInt8]) -> [UInt8])?
+  /// Sees every cell that a peer has decrypted, before it does anything with it.
+  var decrypted: ((Int, [UInt8]) -> Void)?
+  /// Sees every payload from which a peer has taken its layer.
+  var unlayered: ((Int, [UInt8]) -> Void)?
   /// Holds back what is written, so that queues fill.
   var isStalled = false
 
@@ -163,10 +167,28 @@ final class VirtualNetwork {
       while start < bytes.count {
         let end = min(bytes.count, start + min(piece, bytes.count))
         let part = Array(bytes[start..<end])
+        if decrypted != nil || unlayered != nil { watch(part, delivery.to) }
         peer.overlay.receive(part, on: delivery.to.link, roster: &peer.roster, now: now)
         drain(delivery.to.peer)
         start = end
       }
+    }
+  }
+
+  // The same bytes through copies of the link and of the circuits' layers, which are values.
+  private func watch(_ bytes: [UInt8], _ end: End) {
+    guard var link = peers[end.peer].overlay.links[end.link] else { return }
+    var roster = peers[end.peer].roster
+    var circuits = peers[end.peer].overlay.circuits
+    for case .cell(let bytes) in link.receive(bytes, roster: &roster, now: now).events {
+      decrypted?(end.peer, bytes)
+      guard let cell = try? Cell(bytes), cell.command == .relay,
+        case .previous(let serial)? = circuits.role(
+          CircuitTable.Leg(link: end.link, circuit: cell.circuit)
+        ),
+        let plain = circuits.transits[serial]?.layer.forward.open(cell.payload).plain
+      else { continue }
+      unlayered?(end.peer, plain)
     }
   }
 

@@ -49,7 +49,7 @@ import Testing
     #expect(network.peers[1].told.contains(.linkUp(network.peers[0].id)))
   }
 
-  @Test("The largest body goes there and back, in any pieces", arguments: [1 << 30, 1000, 7])
+  @Test("The largest body goes there and back, in any pieces", arguments: [1 << 30, 1000, 61])
   func largest(piece: Int) {
     let network = VirtualNetwork(2)
     network.piece = piece
