@@ -123,6 +123,16 @@ final class VirtualNetwork {
   /// A peer from whom nothing comes any more, without its connections ending.
   func freeze(_ peer: Int) { peers[peer].isUp = false }
 
+  /// Ends one connection, both ends of which notice.
+  func cut(_ generator: inout SeededGenerator) {
+    let ends = other.keys.sorted { ($0.peer, $0.link) < ($1.peer, $1.link) }
+    guard let near = ends.randomElement(using: &generator),
+      let far = other.removeValue(forKey: near)
+    else { return }
+    other[far] = nil
+    for end in [near, far] { deliveries.append(Delivery(at: time + latency, to: end, bytes: nil)) }
+  }
+
   func run(for duration: UInt64) { run(until: time + duration) { false } }
 
   /// Lets time pass until `isDone` or the limit; whether it was done.
