@@ -187,7 +187,8 @@ extension Coordinator {
       while let id = state.offers[node]?.first {
         state.offers[node]?.removeFirst()
         guard let lease = state.leases[id], let job = state.jobs[lease.job] else { continue }
-        return (id, job.offer(id, seconds: settings.leaseSeconds))
+        let isOwn = node == around.calls.own
+        return (id, job.offer(id, seconds: settings.leaseSeconds, isOwn: isOwn))
       }
       state.offers[node] = nil
       state.asked.remove(node)

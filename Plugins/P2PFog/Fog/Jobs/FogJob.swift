@@ -105,8 +105,9 @@ package struct FogJob: Sendable, Equatable {
   /// - Parameters:
   ///   - lease: The new lease's id.
   ///   - seconds: Without renewal, after which it is lost.
+  ///   - isOwn: For this peer's own node, which works on the submitter's behalf.
   /// - Returns: The offer.
-  package func offer(_ lease: String, seconds: Int) -> LeaseOffer {
+  package func offer(_ lease: String, seconds: Int, isOwn: Bool) -> LeaseOffer {
     LeaseOffer(
       leaseID: lease,
       jobID: id,
@@ -116,7 +117,8 @@ package struct FogJob: Sendable, Equatable {
       inputs: inputs,
       outputBytes: outputBytes,
       logBytes: logBytes,
-      leaseSeconds: seconds
+      leaseSeconds: seconds,
+      subject: isOwn ? owner : ""
     )
   }
 }

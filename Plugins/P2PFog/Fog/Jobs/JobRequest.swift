@@ -29,11 +29,8 @@ struct JobRequest: Sendable {
     var fields = Fields(Self.normalized(json))
     name = fields.string("name", 1...128)
     let type = fields.string("type", 1...32)
-    if let known = Self.type(type) {
-      self.type = known
-    } else if !type.isEmpty {
-      Self.refuseType(&fields)
-    }
+    let known = Self.type(type)
+    if let known { self.type = known } else if !type.isEmpty { Self.refuseType(&fields) }
     tier = Self.tier(&fields)
     requirements = fields.optionalObject("requirements") { Requirements(&$0) } ?? requirements
     inputs = fields.strings("inputs", 0...Self.maxInputs, length: 1...128)
@@ -42,7 +39,7 @@ struct JobRequest: Sendable {
     maxCost = Self.maxCost(&fields)
     quote = fields.optionalString("quote_id", 1...64)
     parameters = fields.json("parameters") ?? [:]
-    checkParameters(&fields)
+    if known != nil { checkParameters(&fields) }
     try fields.finish()
   }
 

@@ -110,7 +110,7 @@ extension Coordinator {
   }
 
   /// Whether anyone serves files: "not found" is said of a file and of the whole service.
-  private func areFilesServed(_ owner: String) -> Bool {
+  func areFilesServed(_ owner: String) -> Bool {
     do throws(HostRefusal) {
       _ = try around.files("describe", [:], owner)
       return true

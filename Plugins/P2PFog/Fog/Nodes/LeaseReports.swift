@@ -31,7 +31,7 @@ extension Coordinator {
         fields.integer("offset", 0...(1 << 40)), fields.integer("length", 1...262_144)
       )
     }
-    let job = try held(id, by: peer).job
+    let (job, lease) = try held(id, by: peer)
     guard job.inputs.contains(where: { $0.fileID == file }) else {
       throw .refused(code: "VALIDATION_ERROR", message: "The job has no input \(file).")
     }
@@ -40,15 +40,25 @@ extension Coordinator {
       "length": .integer(Int64(length)),
     ]
     let answer: JSON
-    do {
+    do throws(HostRefusal) {
       answer = try around.files("read", argument, job.owner)
+    } catch .notFound where areFilesServed(job.owner) {
+      // Nobody's fault but the submitter's, who has deleted it: no other node could have it either.
+      var ending = JobEnding(
+        status: .failed,
+        reason: "input: the file \(file) is not there any more",
+        attemptState: "stopped"
+      )
+      ending.isPaid = true
+      try finish(lease, ending)
+      throw Self.leaseLost
     } catch {
-      let code = error == .notFound ? "INPUT_GONE" : "UNAVAILABLE"
-      throw .refused(code: code, message: "The input cannot be read: \(error).")
+      // The other plugin is being replaced, or busy: without an answer the node tries again.
+      throw .timeout
     }
     guard let text = answer["data"]?.asString, let bytes = Base64.decode(Array(text.utf8).span),
       let size = answer["size"]
-    else { throw .refused(code: "UNAVAILABLE", message: "The input cannot be read.") }
+    else { throw .timeout }
     return CallBody(["size": size], bytes: bytes)
   }
 

@@ -157,7 +157,9 @@ extension Coordinator {
     do { return try database.write(body) } catch { throw .storage(error) }
   }
 
-  /// Runs a handler; the peer learns of a storage fault that it may try again, the operator what it was.
+  /// Runs a handler; the operator learns of a storage fault, the peer gets no answer and tries again.
+  ///
+  /// A refusal would be taken for the node's own failure at the job.
   func storing<Value>(_ body: () throws(Refusal) -> Value) throws(CallFailure) -> Value {
     do {
       return try body()
@@ -166,7 +168,7 @@ extension Coordinator {
       case .call(let failure): throw failure
       case .storage(let fault):
         around.warn("A node's call could not be kept.", "\(fault)")
-        throw .refused(code: "STORAGE", message: "The coordinator's disk failed; try again.")
+        throw .timeout
       }
     }
   }

@@ -1,0 +1,139 @@
+import Peering
+import PluginStorage
+import Testing
+
+@testable import GatewayPlugin
+@testable import P2PFog
+
+@Suite("A coordinator that is killed")
+struct CoordinatorCrashTests {
+  /// Three jobs, submitted with keys as a careful client would, and run to their ends.
+  private static func live(_ bench: FogBench) throws {
+    var submitted: [String: String] = [:]
+    var left = ["a", "b", "c"]
+    for step in 0..<400 {
+      if let key = left.first {
+        let owner = key == "b" ? "bob" : "ada"
+        do {
+          submitted[key] = try bench.coordinator.submit(FogBench.body(), key: key, owner: owner).job
+            .id
+          left.removeFirst()
+        } catch {
+          // Killed, or still being taken back: the client asks again with the same key.
+        }
+        try bench.restart()
+      }
+      try bench.step()
+      // A node that is lost on the way, too.
+      if step == 4 { bench.nodes[0].manner = .dead }
+      if step == 30 { bench.nodes[0].manner = .works(500) }
+      let isOver = try submitted.values.allSatisfy { try bench.status($0) == .completed }
+      if left.isEmpty, isOver, bench.ledger.openLocks == 0, try waiting(bench) == 0 { break }
+    }
+    #expect(left.isEmpty)
+    for (key, id) in submitted {
+      #expect(try bench.status(id) == .completed, "\(key)")
+    }
+    // What the client was told is what is there: no job beside these, none twice.
+    #expect(try bench.coordinator.list(Coordinator.Listing()).total == 3)
+    let paid = bench.ledger.settled.filter { $0.method == "settle" }.map(\.key)
+    #expect(paid.sorted() == submitted.values.sorted())
+    #expect(bench.ledger.openLocks == 0)
+  }
+
+  private static func waiting(_ bench: FogBench) throws -> Int {
+    let figures = try bench.coordinator.figures()
+    return figures.settlementsWaiting + figures.settlementsRefused
+  }
+
+  @Test("each job finishes once and settles once, killed at whichever step")
+  func killedAnywhere() throws {
+    let whole = try FogBench { $0.leaseSeconds = 3 }
+    let start = whole.shared.withLock { $0.boundaries }
+    try Self.live(whole)
+    let steps = whole.shared.withLock { $0.boundaries }
+    #expect(steps > start + 30)
+    for crash in (start + 1)...steps {
+      let bench = try FogBench { $0.leaseSeconds = 3 }
+      let before = bench.ledger.total
+      bench.shared.withLock { $0.crashAt = crash }
+      try Self.live(bench)
+      #expect(bench.shared.withLock { $0.generation } == 1, "killed at step \(crash)")
+      #expect(bench.ledger.total == before, "killed at step \(crash)")
+    }
+  }
+
+  @Test("queued jobs go on, running ones are found again, and their leases get a fresh time")
+  func leasesAreFoundAgain() throws {
+    let bench = try FogBench()
+    bench.nodes.indices.forEach { bench.nodes[$0].manner = .hangs }
+    let running = try bench.submit()
+    try bench.run { try bench.status(running.id) == .running }
+    let lease = try #require(try bench.job(running.id).lease)
+    bench.kill()
+    // Longer than a lease holds: the coordinator was away, not the node.
+    bench.pass(60_000)
+    try bench.restart()
+    bench.coordinator.tick()
+    #expect(try bench.job(running.id).lease == lease)
+    bench.nodes.indices.forEach { bench.nodes[$0].manner = .works(0) }
+    try bench.run { try bench.status(running.id) == .completed }
+    let ended = try bench.job(running.id)
+    #expect(ended.lease == lease && ended.attempts == 1)
+  }
+
+  @Test(
+    "a lease that no node comes back to after a restart is lost without blame, and counts as no attempt"
+  )
+  func inheritedLoss() throws {
+    let bench = try FogBench { $0.lostLeasePenalty = Amount(Amount.unit) }
+    bench.nodes.indices.forEach { bench.nodes[$0].manner = .hangs }
+    let job = try bench.submit()
+    try bench.run { try bench.status(job.id) == .running }
+    let node = try #require(try bench.job(job.id).node)
+    bench.kill()
+    bench.nodes.indices.forEach { bench.nodes[$0].runs = [:] }
+    bench.nodes.indices.forEach { bench.nodes[$0].manner = .works(100) }
+    try bench.restart()
+    try bench.run { try bench.status(job.id) == .completed }
+    let ended = try bench.job(job.id)
+    #expect(ended.losses.isEmpty && ended.attempts == 1)
+    #expect(bench.coordinator.nodeAnswer(node)?["trust"]?["leases_lost"] == 0)
+    try bench.run { bench.ledger.openLocks == 0 }
+    #expect(bench.ledger.settled.last?.argument["penalty"] == nil)
+  }
+
+  @Test("settlements wait for a ledger that is away, and health says so")
+  func ledgerAway() throws {
+    let bench = try FogBench()
+    let job = try bench.submit()
+    bench.ledger.books.withLock { $0.refusal = .notFound }
+    try bench.run { try bench.status(job.id) == .completed }
+    for _ in 0..<50 { try bench.step() }
+    #expect(bench.ledger.openLocks == 1)
+    let health = try bench.coordinator.health()
+    #expect(health.state == .degraded)
+    bench.kill()
+    try bench.restart()
+    bench.ledger.books.withLock { $0.refusal = nil }
+    try bench.run { bench.ledger.openLocks == 0 }
+    #expect(bench.ledger.settled.map(\.key) == [job.id])
+    #expect(try bench.coordinator.health().state == .healthy)
+  }
+
+  @Test("a settlement the ledger refuses for good is shown, and not sent again")
+  func refusedForGood() throws {
+    let bench = try FogBench()
+    let job = try bench.submit()
+    try bench.run { try bench.status(job.id) == .running }
+    bench.ledger.books.withLock { $0.refused = ("LOCK_CLOSED", "It is closed.") }
+    try bench.run { try bench.status(job.id) == .completed }
+    for _ in 0..<5 { try bench.step() }
+    let calls = bench.ledger.books.withLock { $0.calls.count }
+    for _ in 0..<5 { try bench.step() }
+    #expect(bench.ledger.books.withLock { $0.calls.count } == calls)
+    let detail = try bench.coordinator.detail(try bench.job(job.id))
+    #expect(detail["costs"]?["settlement"]?["state"] == "refused")
+    #expect(try bench.coordinator.health().state == .degraded)
+  }
+}
