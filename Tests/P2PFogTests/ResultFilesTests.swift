@@ -133,7 +133,7 @@ struct ResultFilesTests {
     #expect(held.code { try held.send("a", "hallo", of: "hello") } == "DIGEST_MISMATCH")
     #expect(try held.send("a", "hello") == 5)
     // Sent anew with other bytes, it is another file.
-    #expect(try held.send("a", "other", at: 5) == 0)
+    #expect(try held.send("a", "s", at: 5, of: "others") == 0)
     #expect(try held.send("a", "others") == 6)
     try held.finish()
     let files = try held.bench.coordinator.resultFiles(try held.bench.job(held.job.id))

@@ -46,6 +46,9 @@ struct FogState: Sendable {
       number: job.number,
       job: job.id
     )
+    if waiting[job.owner] == nil {
+      share.arrive(job.owner, waiting: waiting.keys, running: running.keys)
+    }
     var line = waiting[job.owner] ?? []
     let index = line.firstIndex { place < $0 } ?? line.endIndex
     line.insert(place, at: index)

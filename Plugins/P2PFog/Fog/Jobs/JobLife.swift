@@ -134,15 +134,15 @@ extension Coordinator {
     effects.tell(job)
   }
 
-  /// Takes a lease away from memory, and gives back what fair share charged too much.
+  /// Takes a lease away from memory.
   func release(_ lease: FogLease, _ job: FogJob, _ now: Moment, _ state: inout FogState) {
     state.drop(lease, owner: job.owner)
     state.offers[lease.node]?.removeAll { $0 == lease.id }
-    state.share.giveBack(
+    state.share.settle(
       job.owner,
       share: lease.share,
-      seconds: lease.held(now.monotonic) / 1000,
-      ofSeconds: job.requirements.maxDurationSeconds,
+      seconds: job.requirements.maxDurationSeconds,
+      usedSeconds: Double(lease.held(now.monotonic)) / 1000,
       job.tier
     )
   }
