@@ -28,12 +28,14 @@ public final class AgentForgePlugin: Plugin, JobMoving {
     do {
       let database = try Database(path: directory + "/forge.sqlite", schema: .forge)
       models = try ModelStore(database: database, directory: directory)
+      let lent = try LentFiles(directory: directory)
       queue = try RunQueue(
         RunStore(database),
         RunSurroundings(
           host: host,
           models: models,
           checkpoints: try CheckpointStore(directory: directory),
+          lent: lent,
           settings: settings,
           measure: metrics.take
         ),
@@ -46,6 +48,7 @@ public final class AgentForgePlugin: Plugin, JobMoving {
         database: database,
         settings: settings.chat
       )
+      if host.services.isAvailable { try serveTraining(host, lent) }
     } catch {
       throw PluginFailure("The store of models and runs cannot be opened: \(error).")
     }
@@ -61,19 +64,32 @@ public final class AgentForgePlugin: Plugin, JobMoving {
     }
   }
 
+  /// Offers `forge.train`.
+  private func serveTraining(_ host: Host, _ lent: LentFiles) throws {
+    let service = TrainService(
+      runs: runs,
+      models: models,
+      files: lent,
+      shards: settings.shards,
+      forget: { [chat] id in chat.forget(id) }
+    )
+    try host.services.serve(TrainService.name) { call in
+      try service.answer(call.method, call.argument, subject: call.subject)
+    }
+  }
+
+  private var runs: TrainAnswers {
+    TrainAnswers(queue: queue, directory: directory, minFreeBytes: settings.minFreeBytes)
+  }
+
   /// Training, pipelines, models, answers and conversations.
   public var routes: [Route] {
-    let runs = TrainAnswers(
-      queue: queue,
-      directory: directory,
-      minFreeBytes: settings.minFreeBytes
-    )
     TrainRoutes(runs: runs, shards: settings.shards).all
     PipelineRoutes(runs: runs, shards: settings.shards).all
     ModelRoutes(
       store: models,
       importLimit: settings.maxImportBytes,
-      trainingModels: { owner in try runs.answers.unfinished(owner) },
+      trainingModels: { [runs] owner in try runs.answers.unfinished(owner) },
       deleted: { [chat] id in chat.forget(id) }
     ).all
     chat.routes

@@ -57,6 +57,40 @@ struct ModelExport: Sendable {
     try write(Tar.end)
   }
 
+  /// A piece of the archive.
+  ///
+  /// - Parameters:
+  ///   - offset: Where it begins.
+  ///   - count: Bytes at most.
+  /// - Returns: The bytes; fewer only at the end.
+  /// - Throws: `StorageError`.
+  func archive(at offset: Int, count: Int) throws(StorageError) -> [UInt8] {
+    var piece: [UInt8] = []
+    var begin = 0
+    /// Takes what of the next `size` bytes of the archive belongs to the piece.
+    func take(
+      _ size: Int,
+      _ bytes: (_ from: Int, _ count: Int) throws(StorageError) -> [UInt8]
+    ) throws(StorageError) {
+      let first = max(0, offset + piece.count - begin)
+      let wanted = min(size - first, count - piece.count)
+      if wanted > 0 { piece += try bytes(first, wanted) }
+      begin += size
+    }
+    for source in sources {
+      let seconds = Int(record.createdAt / 1_000_000_000)
+      let header = Tar.header(name: source.file.rawValue, size: source.size, seconds: seconds)
+      try take(header.count) { (from, count) in Array(header[from..<from + count]) }
+      try take(source.size) { (from, count) throws(StorageError) in
+        try source.content.read(at: from, count: count)
+      }
+      let padding = Tar.padding(source.size)
+      try take(padding.count) { (from, count) in Array(padding[from..<from + count]) }
+    }
+    try take(Tar.end.count) { (from, count) in Array(Tar.end[from..<from + count]) }
+    return piece
+  }
+
   private static func write(_ source: Source, _ write: ([UInt8]) throws -> Void) throws {
     var at = 0
     while at < source.size {

@@ -11,12 +11,14 @@ extension RunSurroundings {
   ///   - host: The gateway.
   ///   - models: Where models are.
   ///   - checkpoints: Where checkpoints are.
+  ///   - lent: Files of those who are no users of this gateway.
   ///   - settings: What the operator has decided.
   ///   - measure: Counts what was measured.
   init(
     host: Host,
     models: ModelStore,
     checkpoints: CheckpointStore,
+    lent: LentFiles,
     settings: AgentForgeSettings,
     measure: @escaping @Sendable (Measure) -> Void
   ) {
@@ -28,7 +30,10 @@ extension RunSurroundings {
       store: { model, facts in try models.storeOnce(model, facts).id },
       checkpoints: checkpoints,
       files: TrainingFiles { (method, argument, subject) throws(HostRefusal) in
-        try host.services.call("utilities.files", method, argument, subject: subject)
+        if subject.hasPrefix(TrainService.prefix) {
+          return try lent.answer(method, argument, subject: subject)
+        }
+        return try host.services.call("utilities.files", method, argument, subject: subject)
       },
       startJob: { name, work in
         try host.jobs.start(name) { job in work { job.shouldStop } }

@@ -49,6 +49,9 @@ package final class RunQueue: Sendable {
   /// How many runs this generation works on.
   package var running: Int { active.withLock { $0.count } }
 
+  /// Whether this generation works on a run, which may be over already and about to end.
+  package func isWorking(on id: String) -> Bool { active.withLock { $0[id] != nil } }
+
   // MARK: - What others ask
 
   /// Begins to take runs up, those first that were cut off.

@@ -169,6 +169,19 @@ extension RunStore {
     }
   }
 
+  /// Lines of a run after one, the oldest first.
+  package func lines(_ id: String, after sequence: Int, limit: Int) throws(StorageError) -> [Line] {
+    try database.read { (connection) throws(StorageError) in
+      try connection.rows(
+        """
+        SELECT sequence, at, line FROM run_log WHERE run = ? AND sequence > ?
+        ORDER BY sequence LIMIT ?
+        """,
+        [.text(id), .count(sequence), .count(limit)]
+      ) { Line(sequence: $0.count(0), at: $0.integer(1), text: $0.text(2)) }
+    }
+  }
+
   /// A page of a run's log, the oldest line first, and how many lines there are.
   package func lines(
     _ id: String,

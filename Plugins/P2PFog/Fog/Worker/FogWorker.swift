@@ -17,6 +17,7 @@ package final class FogWorker: Sendable {
   let directory: String
   let book = Mutex(WorkerBook())
   let machine = Mutex(Measurement())
+  let forge = Mutex(ForgeStanding())
   /// Whether programs of strangers can be run here.
   let isolation = Mutex<Result<Sandbox, IsolationRefusal>>(
     .failure(IsolationRefusal("the sandbox has not been tried yet"))
@@ -77,6 +78,15 @@ package final class FogWorker: Sendable {
       self?.cancel(body, from: peer)
       return CallBody()
     }
+  }
+
+  /// What of Agent Forge is here.
+  struct ForgeStanding {
+    var trains = false
+    var answers = false
+    var nextLook: UInt64 = 0
+    /// Whether what an earlier life left there was removed.
+    var isSwept = false
   }
 
   // MARK: - Life
@@ -167,6 +177,9 @@ package final class FogWorker: Sendable {
     if offer.type == .process, case .failure(let refusal) = isolation.withLock({ $0 }) {
       throw .refused(code: "CANNOT_ISOLATE", message: refusal.description)
     }
+    let standing = forge.withLock { $0 }
+    guard offer.type != .train || standing.trains, offer.type != .inference || standing.answers
+    else { throw .refused(code: "NO_CAPABILITY", message: "Agent Forge does not run here") }
   }
 
   private func start(_ lease: ActiveLease) throws {

@@ -11,6 +11,7 @@ extension FogWorker {
   package func advance() {
     let now = around.now()
     for lease in book.withLock({ $0.lost(at: now) }) { lease.end(.lost) }
+    lookForForge(now)
     let due = book.withLock { $0.due(at: now) }
     guard !due.isEmpty else { return }
     let measured = around.measure()
@@ -25,6 +26,35 @@ extension FogWorker {
         book.withLock { $0.failed(peer, .unreachable("\(error)"), at: now) }
       }
     }
+  }
+
+  /// Between two looks whether Agent Forge is there.
+  private static let forgePause: UInt64 = 5_000_000_000
+
+  /// Finds out whether Agent Forge is there, and once has it remove what an earlier life of this node left.
+  private func lookForForge(_ now: UInt64) {
+    guard book.withLock({ !$0.isResting }) else { return }
+    let (isDue, isSwept) = forge.withLock { standing in
+      guard standing.nextLook <= now else { return (false, true) }
+      standing.nextLook = now + Self.forgePause
+      return (true, standing.isSwept)
+    }
+    guard isDue else { return }
+    // When no worker is free, the next look is soon enough.
+    try? around.submit { [self] in
+      let trains = ask(TrainJob.service, isSwept ? "describe" : "sweep")
+      // An empty question is answered with an error, by whoever is there to answer.
+      let answers = ask(InferenceJob.service, "generate") != nil
+      forge.withLock {
+        if !isSwept, trains?["left"]?.asInteger == 0 { $0.isSwept = true }
+        $0.trains = trains != nil && $0.isSwept
+        $0.answers = answers
+      }
+    }
+  }
+
+  private func ask(_ service: String, _ method: String) -> JSON? {
+    try? around.service(.init(service, method, [:], subject: "fog:node", timeout: .seconds(3)))
   }
 
   private func register(_ peer: PeerID) {

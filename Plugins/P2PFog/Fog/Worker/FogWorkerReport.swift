@@ -48,6 +48,15 @@ extension FogWorker {
     } else {
       report.isolationRefusal = "the operator takes no process jobs"
     }
+    let standing = forge.withLock { $0 }
+    if settings.types.contains(.train), standing.trains { able.append(JobType.train.rawValue) }
+    if settings.types.contains(.inference), standing.answers {
+      // Its own users' models are no one else's business, and need not be named to it.
+      if coordinator == calls.own || !settings.sharedModels.isEmpty {
+        able.append(JobType.inference.rawValue)
+      }
+      able += settings.sharedModels.map { "model:\($0.modelID)" }
+    }
     if !machine.gpus.isEmpty { able.append("gpu") }
     if !settings.region.isEmpty { able.append("region:\(settings.region)") }
     report.capabilities = able

@@ -23,17 +23,23 @@ struct LeaseRun {
       }
     }
     let log = LeaseLog(calls, limit: lease.offer.logBytes)
-    end(work(folder, log))
+    var training: TrainJob?
+    end(work(folder, log, &training))
+    training?.clear()
   }
 
   /// Runs the job and sends what it made.
   ///
   /// - Returns: How it ended; `nil` when it was stopped from outside.
-  private func work(_ folder: LeaseFolder, _ log: LeaseLog) -> LeaseResult? {
+  private func work(
+    _ folder: LeaseFolder,
+    _ log: LeaseLog,
+    _ training: inout TrainJob?
+  ) -> LeaseResult? {
     do {
       try calls.checkStop()
       let inputs = try LeaseInputs(calls: calls, folder: folder).fetch()
-      var result = try run(folder, log, inputs)
+      var result = try run(folder, log, inputs, &training)
       result.usage.outputBytes = result.outputs.reduce(0) { $0 + $1.size }
       if !result.reason.isEmpty { log.note(result.reason) }
       try log.sendAll()
@@ -57,7 +63,8 @@ struct LeaseRun {
   private func run(
     _ folder: LeaseFolder,
     _ log: LeaseLog,
-    _ inputs: [String: String]
+    _ inputs: [String: String],
+    _ training: inout TrainJob?
   ) throws -> LeaseResult {
     switch lease.offer.type {
     case .process:
@@ -70,8 +77,26 @@ struct LeaseRun {
         log: log,
         inputs: inputs
       ).run()
-    case .train, .inference:
-      throw NodeFault("this node does not run \(lease.offer.type.rawValue)")
+    case .train:
+      let job = TrainJob(
+        lease: lease,
+        calls: calls,
+        around: around,
+        folder: folder,
+        log: log,
+        inputs: inputs
+      )
+      training = job
+      return try job.run()
+    case .inference:
+      return try InferenceJob(
+        lease: lease,
+        calls: calls,
+        around: around,
+        settings: settings,
+        folder: folder,
+        log: log
+      ).run()
     }
   }
 
