@@ -108,8 +108,7 @@ struct SandboxTests {
       $0.requirements.memoryMegabytes = 1024
     }
     #expect(end.reason == "time: the job ran longer than 2 s", "\(end)")
-    let place = try #require(try? bench.worker.isolation.withLock { $0 }.get().place)
-    #expect(Self.groups(place).isEmpty)
+    try Self.expectNoGroups(bench)
   }
 
   @Test("a memory bomb is ended by the kernel, and told apart")
@@ -142,8 +141,7 @@ struct SandboxTests {
     // One core was asked for, and two loops ran.
     #expect((200...1700).contains(end.usage.cpuMilliseconds))
     #expect((1000...3000).contains(end.usage.wallMilliseconds))
-    let place = try #require(try? bench.worker.isolation.withLock { $0 }.get().place)
-    #expect(Self.groups(place).isEmpty)
+    try Self.expectNoGroups(bench)
     #expect(bench.folder.all == ["leases"])
   }
 
@@ -213,6 +211,13 @@ struct SandboxTests {
     #expect(absent.outcome == "failed" && absent.exitCode == 127, "\(absent)")
     #expect(bench.coordinator.text("absent", "stderr").contains("No such file"))
     bench.expect("its thread ends") { bench.worker.book.withLock { $0.held.isEmpty } }
+  }
+
+  /// Expects that the groups of the bench's jobs are gone.
+  static func expectNoGroups(_ bench: WorkerBench) throws {
+    let place = try #require(try? bench.worker.isolation.withLock { $0 }.get().place)
+    let seen = bench.seen.withLock { $0 }
+    #expect(!seen.isEmpty && seen.isDisjoint(with: groups(place)))
   }
 
   /// Control groups of jobs that are there now.

@@ -16,6 +16,8 @@ final class WorkerBench: Sendable {
   /// Whether jobs and the ticker are to end.
   let stops: Flag
   let threads: Counter
+  /// Names of leases' folders and groups, as `run` saw them.
+  let seen = Mutex<Set<String>>([])
 
   final class Flag: Sendable {
     private let state = Atomic<Bool>(false)
@@ -174,7 +176,10 @@ final class WorkerBench: Sendable {
       change: change
     )
     _ = try coordinator.ask("fog.lease", offer.json)
-    expect("the job ends", seconds: seconds) { coordinator.finish(id) != nil }
+    expect("the job ends", seconds: seconds) {
+      seen.withLock { $0.formUnion(SystemFile.names(in: folder.path + "/leases")) }
+      return coordinator.finish(id) != nil
+    }
     expect("its thread ends") { worker.book.withLock { $0.held.isEmpty } }
     return try #require(coordinator.finish(id))
   }
