@@ -54,7 +54,7 @@ public final class P2PFogPlugin: Plugin, JobMoving {
   /// Peers, messages, invitations; nodes, jobs, the market.
   public var routes: [Route] {
     StatusRoute(service: peer).route
-    PeerRoutes(service: peer).all
+    PeerRoutes(service: peer) { [worker] id in worker.leave(id) }.all
     InvitationRoutes(service: peer).all
     MessageRoutes(service: peer).all
     CoordinatorRoutes(service: peer, worker: worker, isNode: isNode).all

@@ -154,7 +154,8 @@ def test_the_bundled_files_pass(tmp_path):
     ended = run_gateway("check", PLUGINS_DIR=ROOT / "plugins.d", DATA_DIR=tmp_path)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "ok: utilities 1.0.0, routes: 6" in ended.stdout
-    assert "ok: agent_forge 1.0.0, routes: " in ended.stdout
+    for name in ("agent_forge", "tokens", "p2p_fog"):
+        assert f"ok: {name} 1.0.0, routes: " in ended.stdout
 
 
 def test_a_plugin_names_its_own_bad_settings(tmp_path, utilities):
@@ -236,7 +237,7 @@ def tool(*arguments):
     return subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
 
 
-@pytest.mark.parametrize("name", ["libutilities.so", "libagent_forge.so", "libhello_swift.so"])
+@pytest.mark.parametrize("name", ["libutilities.so", "libagent_forge.so", "libtokens.so", "libp2p_fog.so", "libhello_swift.so"])
 def test_a_sealed_plugin_exports_one_symbol_and_needs_no_swift_runtime(name):
     path = BINARY.parent / name
     defined = [line.split()[-1] for line in tool("nm", "-D", "--defined-only", "--extern-only", path).splitlines()]

@@ -144,7 +144,7 @@ def hello_c(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("name", ["utilities", "agent_forge", "hello_swift", "hello_c"])
+@pytest.mark.parametrize("name", ["utilities", "agent_forge", "tokens", "p2p_fog", "hello_swift", "hello_c"])
 def test_the_bundled_plugins_pass(name, hello_c):
     library = hello_c if name == "hello_c" else BINARY.parent / f"lib{name}.so"
     outcomes = check(library)

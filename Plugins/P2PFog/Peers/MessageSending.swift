@@ -5,7 +5,9 @@ import PluginStorage
 /// Messages on their way out.
 extension PeerService {
   /// Messages whose receipt was still awaited are sent again after a restart while they are younger, in milliseconds.
-  private static let resendAge: UInt64 = 3_600_000
+  ///
+  /// Below the five minutes by which a message's time may differ for the mesh to take it.
+  private static let resendAge: UInt64 = 240_000
 
   /// Sends a message of a user.
   ///

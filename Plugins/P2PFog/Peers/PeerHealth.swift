@@ -4,11 +4,16 @@ import PluginStorage
 
 /// What the network contributes to the health.
 extension PeerService {
+  /// Seconds after which a peer that does not answer is no news any more.
+  private static let lostFor = 3600
+
   /// Degraded, never unhealthy, when peers are lost: the gateway itself serves on.
   func health() -> Health {
     let status = network.status
     let reachable = status.peers.count(where: \.isReachable)
-    let lost = status.peers.count { $0.state == "dead" || $0.state == "suspect" }
+    let lost = status.peers.count { peer in
+      (peer.state == "dead" || peer.state == "suspect") && (peer.stateSeconds ?? 0) < Self.lostFor
+    }
     let detail: [JSON.Member] = [
       .init(name: "node_id", value: .string("\(identity.id)")),
       .init(name: "peers", value: .integer(Int64(status.peers.count))),

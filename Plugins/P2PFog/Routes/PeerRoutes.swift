@@ -8,6 +8,8 @@ struct PeerRoutes {
   private static let handshakeLimit = Duration.seconds(10)
 
   let service: PeerService
+  /// Told of a peer that is known no more.
+  let forgotten: @Sendable (PeerID) -> Void
 
   /// All of them.
   @ListBuilder<Route> var all: [Route] {
@@ -98,13 +100,14 @@ struct PeerRoutes {
       scope: .admin,
       summary: "Forget a peer, and refuse it until it is made known again",
       parameters: [Self.id]
-    ) { [service] request in
+    ) { [service, forgotten] request in
       let id = try Self.peer(request)
       let now = UInt64(Clock.wall() / 1_000_000)
       let wasKnown = try answering { () throws(StorageError) in try service.store.ban(id, now: now)
       }
       guard wasKnown else { throw Self.unknown(id) }
       service.network.post { $0.ban(id) }
+      forgotten(id)
       return .data(["peer_id": .string("\(id)"), "removed": true], message: "Peer removed")
     }
   }

@@ -5,6 +5,8 @@ package struct NetworkStatus: Sendable {
     package var record: PeerRecord
     /// As membership has it: `alive`, `suspect`, `dead`, `left`, or `unknown` before it was ever met.
     package var state: String
+    /// Seconds since that state began; `nil` before it was ever met.
+    package var stateSeconds: Int?
     /// Datagrams go to it without a relay.
     package var hasSession: Bool
     /// It has a link of the overlay.

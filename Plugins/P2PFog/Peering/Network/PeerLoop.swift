@@ -13,6 +13,13 @@ package final class PeerLoop {
   /// Nanoseconds between two publications of the status.
   private static let publicationPeriod: UInt64 = 250_000_000
 
+  /// A handshake that someone has asked for.
+  struct Meeting {
+    let endpoint: Endpoint
+    let peer: PeerID
+    let completion: @Sendable (Result<PeerID, ConnectRefusal>) -> Void
+  }
+
   let identity: Identity
   let settings: NetworkSettings
   let surroundings: PeerNetwork.Surroundings
@@ -25,7 +32,7 @@ package final class PeerLoop {
   var overlay: Overlay
   var connections: [Int: Connection] = [:]
   // Who waits for the end of a handshake by datagrams.
-  var meetings: [Endpoint: [@Sendable (Result<PeerID, ConnectRefusal>) -> Void]] = [:]
+  var meetings: [Meeting] = []
   private var nextConnection = 1
   /// The moment of this turn.
   var now: Moment

@@ -50,14 +50,20 @@ extension PeerLoop {
       tell(.member(peer, state: state.name))
     case .found(let peer, let endpoint, let name, let isKnown):
       tell(.found(peer, endpoint, name: name, isKnown: isKnown))
-    case .connected(let peer, let endpoint): end(endpoint, .success(peer))
-    case .refused(let endpoint, let refusal): end(endpoint, .failure(refusal))
+    case .connected(let peer, _): endMeetings(.success(peer)) { $0.peer == peer }
+    case .refused(let endpoint, let refusal):
+      endMeetings(.failure(refusal)) { $0.endpoint == endpoint }
     case .record(let record): overlay.record = record
     }
   }
 
-  private func end(_ endpoint: Endpoint, _ result: Result<PeerID, ConnectRefusal>) {
-    for completion in meetings.removeValue(forKey: endpoint) ?? [] { completion(result) }
+  private func endMeetings(
+    _ result: Result<PeerID, ConnectRefusal>,
+    where isOver: (Meeting) -> Bool
+  ) {
+    let over = meetings.filter(isOver)
+    meetings.removeAll(where: isOver)
+    for meeting in over { meeting.completion(result) }
   }
 
   private func carryOut(_ action: Overlay.Action, isStored: Bool) {

@@ -39,7 +39,7 @@ extension PeerLoop {
     invitation: [UInt8]?,
     _ completion: @escaping @Sendable (Result<PeerID, ConnectRefusal>) -> Void
   ) {
-    meetings[endpoint, default: []].append(completion)
+    meetings.append(Meeting(endpoint: endpoint, peer: peer, completion: completion))
     mesh.connect(endpoint, expecting: peer, invitation: invitation, now: now)
   }
 

@@ -16,6 +16,9 @@ extension PeerLoop {
     return NetworkStatus.Peer(
       record: record,
       state: member?.state.name ?? "unknown",
+      stateSeconds: member.map {
+        Int((now.monotonic - min(now.monotonic, $0.changedAt)) / 1_000_000_000)
+      },
       hasSession: mesh.isConnected(record.id),
       hasLink: link != nil,
       latencyMicroseconds: quality?.roundTrip.map { Int($0 / 1000) },
