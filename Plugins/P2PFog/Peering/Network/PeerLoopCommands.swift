@@ -30,7 +30,7 @@ extension PeerLoop {
   ///
   /// - Parameters:
   ///   - endpoint: Where it should be.
-  ///   - expecting: Who it should be.
+  ///   - peer: Who it should be.
   ///   - invitation: The secret of an invitation to redeem.
   ///   - completion: Called once, on the loop's thread.
   package func connect(
