@@ -63,4 +63,11 @@ public final class TokensPlugin: Plugin {
       [audit] in try audit.look()
     }
   }
+
+  /// Adds up the ledger before the first request: a broken one is served for reading alone.
+  public func activate() throws {
+    do { try audit.look(sumsAlone: true) } catch {
+      throw PluginFailure("The ledger cannot be read: \(error).")
+    }
+  }
 }

@@ -387,6 +387,12 @@ def test_a_change_behind_its_back_halts_the_ledger(start, library):
     refused = alice.transfer("bob", "1")
     assert refused.status == 503 and refused.code == "LEDGER_HALTED"
     assert alice.get().data["network_status"] == "halted"
+    pid = gateway.pid
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: gateway.pid != pid, what="the gateway being back")
+    again = alice.transfer("bob", "1")
+    assert again.status == 503 and again.code == "LEDGER_HALTED", "also before the audit's next look"
+    assert gateway.get("/v1/tokens", bearer(make_token("carol"))).code == "LEDGER_HALTED", "no account is opened"
 
 
 def test_a_swap_under_load_loses_no_transfer(start, library, tmp_path):

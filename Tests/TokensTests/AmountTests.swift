@@ -1,3 +1,4 @@
+import Foundation
 import PluginStorage
 import Testing
 
@@ -51,6 +52,30 @@ struct AmountTests {
   )
   func refuses(_ text: String, _ error: AmountError) {
     #expect(throws: error) { try Amount(text) }
+  }
+
+  @Test("exactly the texts of the grammar are read, cut at every byte and from random ones")
+  func grammar() throws {
+    let grammar = try NSRegularExpression(pattern: #"^(0|[1-9][0-9]*)(\.[0-9]{1,18})?\z"#)
+    func check(_ text: String) -> Bool {
+      let range = NSRange(location: 0, length: text.utf16.count)
+      let isAmount = grammar.firstMatch(in: text, range: range) != nil
+      #expect(((try? Amount(text)) != nil) == isAmount, "\(text)")
+      return isAmount
+    }
+    let whole = "123456789012.123456789012345678"
+    for count in 0...whole.count { _ = check(String(whole.prefix(count))) }
+    var random = SplitMix(state: 5)
+    let alphabet = Array("00123456789..-+e ,")
+    var read = 0
+    for _ in 0..<20_000 {
+      let count = Int.random(in: 0...12, using: &random)
+      let text = (0..<count).map { _ in
+        alphabet[Int.random(in: 0..<alphabet.count, using: &random)]
+      }
+      if check(String(text)) { read += 1 }
+    }
+    #expect(read > 500)
   }
 
   @Test(
