@@ -5,10 +5,18 @@ import json
 import os
 import sqlite3
 
-from conftest import make_token
+import pytest
+
+from conftest import BINARY, make_token
 from raw import bearer
 
 UNIT = 10**18
+
+# A week's votes and locks in seconds, so that a test can see their end.
+SHORT = {
+    "minimum_lock_seconds": 0, "voting_seconds": 2, "timelock_seconds": 1, "quorum_minimum": "1000",
+    "proposal_stake": "1000", "audit_seconds": 1,
+}
 
 
 def units(text):
@@ -90,3 +98,25 @@ class LedgerFile:
             assert digest == previous, f"entry {entry}"
             count += 1
         return count
+
+
+@pytest.fixture(scope="module")
+def library():
+    path = BINARY.parent / "libtokens.so"
+    assert path.exists(), f"{path} is missing: build it with `make build`"
+    return path
+
+
+@pytest.fixture(scope="module")
+def tokens(start_shared, library):
+    return start_shared(files={"40-tokens.json": {"library": str(library), "settings": SHORT}})
+
+
+@pytest.fixture
+def holder(tokens, request):
+    """Makes holders that no other test knows, with their accounts open."""
+    def make(name="alice", scope="read,write"):
+        made = Holder(tokens, f"{request.node.name[:80]} {name}", scope)
+        assert made.get().status == 200
+        return made
+    return make
