@@ -228,6 +228,13 @@ struct CoordinatorTests {
     let bench = try FogBench()
     #expect(try bench.coordinator.health().state == .healthy)
     bench.nodes[0].manner = .dead
+    for _ in 0..<6 {
+      bench.pass(1000)
+      bench.beat()
+    }
+    bench.nodes[0].manner = .works(0)
+    bench.beat()
+    bench.nodes[0].manner = .dead
     bench.pass(2999)
     #expect(bench.coordinator.nodeAnswer(bench.nodes[0].id)?["status"] == "active")
     bench.pass(1)

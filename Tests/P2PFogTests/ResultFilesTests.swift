@@ -262,10 +262,10 @@ struct ResultFilesTests {
         [.text(first)]
       )
     }
-    bench.coordinator.keepHouse()
+    bench.coordinator.forget()
     #expect(try bench.coordinator.list(Coordinator.Listing()).total == 3)
     _ = bench.coordinator.settle()
-    bench.coordinator.keepHouse()
+    bench.coordinator.forget()
     #expect(try bench.coordinator.list(Coordinator.Listing()).jobs.map(\.id) == [jobs[3], jobs[2]])
     #expect(bench.folder.files("fog/results").count == 2)
     #expect(bench.folder.files("fog/logs").count == 2)

@@ -78,6 +78,7 @@ package final class Coordinator: Sendable {
     let began = Dictionary(leased, uniquingKeysWith: { first, _ in first })
     state.withLock { state in
       state = FogState()
+      state.activatedAt = now.monotonic
       for node in nodes { state.nodes[node.id] = node }
       for tier in FogTier.allCases {
         state.prices[tier] = prices.prices[tier] ?? settings.prices.start(tier)
@@ -113,6 +114,7 @@ package final class Coordinator: Sendable {
     lease.usage = job.usage
     lease.progress = job.progress
     state.add(lease, owner: job.owner)
+    if job.status == .assigned { state.unanswered.insert(id) }
   }
 
   /// Places nothing further; leases go on, and the next `activate` finds them.

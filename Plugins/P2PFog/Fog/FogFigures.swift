@@ -10,6 +10,8 @@ struct FogFigures: Sendable {
   /// By name of the node, in order.
   var trust: [(node: String, score: Double)] = []
   var utilisation: [(resource: String, share: Double)] = []
+  /// Nanoseconds since this life of the process began.
+  var age: UInt64 = 0
   var settlementsWaiting = 0
   var settlementsRefused = 0
   /// Milliseconds that the oldest settlement waits.
@@ -22,6 +24,7 @@ extension Coordinator {
     let now = around.now()
     var figures = state.withLock { state in
       var figures = FogFigures()
+      figures.age = now.monotonic - state.activatedAt
       for status in [FogJob.Status.queued, .assigned, .running] { figures.jobs[status] = 0 }
       for job in state.jobs.values { figures.jobs[job.status, default: 0] += 1 }
       for status in FogNode.Status.allCases { figures.nodes[status] = 0 }
@@ -62,7 +65,9 @@ extension Coordinator {
     func count(_ status: FogNode.Status) -> JSON { .integer(Int64(figures.nodes[status] ?? 0)) }
     func jobs(_ status: FogJob.Status) -> JSON { .integer(Int64(figures.jobs[status] ?? 0)) }
     var why: [JSON] = []
-    if let lost = figures.nodes[.offline], lost > 0 {
+    // Nodes need a moment to find a coordinator that was restarted.
+    let isFresh = figures.age < 2 * patience
+    if let lost = figures.nodes[.offline], lost > 0, !isFresh {
       why.append("\(lost) nodes are offline; remove those that will not come back")
     }
     // One that was just written is on its way.

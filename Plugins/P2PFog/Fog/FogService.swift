@@ -53,7 +53,8 @@ package final class FogService: Sendable {
       },
       later: { work in
         do {
-          try host.jobs.submit { _ in work() }
+          // Not on a worker: a node that hangs would hold one of the few that answer requests.
+          try host.jobs.start("call fog nodes") { _ in work() }
           return true
         } catch {
           return false
@@ -69,7 +70,7 @@ package final class FogService: Sendable {
       directory: directory,
       settings: settings
     )
-    if host.events.isAvailable { try host.events.declare(Self.topic) }
+    if host.events.isAvailable { try host.events.declare(Self.topic, scope: .read) }
     if host.jobs.isAvailable { try startTicks() }
   }
 
@@ -83,6 +84,9 @@ package final class FogService: Sendable {
     try host.jobs.every(.seconds(2), name: "show the fog") { [weak self] _ in try self?.show() }
     try host.jobs.every(.seconds(10), name: "keep the fog's house") { [coordinator] _ in
       coordinator.keepHouse()
+    }
+    try host.jobs.every(.seconds(60), name: "forget old fog jobs") { [coordinator] _ in
+      coordinator.forget()
     }
   }
 

@@ -127,7 +127,6 @@ struct FogResultRoutes {
       let job = try coordinator.job(id, owner: owner)
       let fields: HeaderFields = [
         "Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",
       ]
       if request.method == "HEAD" {
         return .bytes([], contentType: "text/plain; charset=utf-8")

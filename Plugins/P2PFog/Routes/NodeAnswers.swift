@@ -81,7 +81,7 @@ extension Coordinator {
         "failed": .integer(Int64(node.failed)), "leases_lost": .integer(Int64(node.lost)),
         "average_start_ms": node.trust.latencyMilliseconds.map { .number($0) } ?? .null,
       ],
-      "account": .string(node.account), "price_percent": .integer(Int64(percent)),
+      "price_percent": .integer(Int64(percent)),
       "draining": .bool(node.isDraining), "registered_at": .time(milliseconds: node.registeredAt),
       "last_seen_at": .time(milliseconds: node.seenAt),
       "uptime_percent": .number(node.uptimePercent(Int64(now.wall))),

@@ -5,8 +5,10 @@ import Synchronization
 
 /// How waiting jobs come to nodes.
 extension Coordinator {
-  /// Jobs looked at in one pass, so that the lock is never held for long.
-  private static let mostTries = 256
+  /// Pairs of job and node looked at in one pass, so that the lock is never held for long.
+  private static let mostPairs = 65_536
+  /// Jobs looked at in one pass.
+  private static let tries = 16...256
   /// Jobs of one user looked at in one pass.
   private static let mostTriesPerUser = 32
 
@@ -17,6 +19,7 @@ extension Coordinator {
       try change { (state, effects) throws(StorageError) in
         guard state.isDirty, state.waitingCount > 0 else { return }
         state.isDirty = false
+        state.placedAt = around.now().monotonic
         try place(&state, &effects)
       }
     } catch {
@@ -34,7 +37,9 @@ extension Coordinator {
     // Each user's place in the own queue, and the users that have nothing more to try.
     var passed: [String: Int] = [:]
     var reserved: PeerID?
-    for _ in 0..<Self.mostTries {
+    let order = state.known.map(\.id)
+    let pairs = Self.mostPairs / max(1, order.count)
+    for _ in 0..<min(max(pairs, Self.tries.lowerBound), Self.tries.upperBound) {
       var heads: [String: Int] = [:]
       for (owner, line) in state.waiting {
         let index = passed[owner] ?? 0
@@ -47,7 +52,8 @@ extension Coordinator {
         let job = state.jobs[line[passed[owner] ?? 0].job]
       else { return }
       let placement = placement(of: job, reserved: reserved, now, state)
-      guard let choice = placement.choose(state.known) else {
+      let nodes = order.compactMap { state.nodes[$0] }
+      guard let choice = placement.choose(nodes) else {
         let waited = Int64(now.wall) - job.submittedAt
         if reserved == nil, waited >= Int64(settings.reserveSeconds) * 1000 {
           reserved = Self.reservation(for: job, placement, state)
@@ -56,7 +62,7 @@ extension Coordinator {
         continue
       }
       let share = placement.need.capacity.dominantShare(of: total)
-      let explained = Self.explain(placement, choice, state.known)
+      let explained = Self.explain(placement, choice, nodes)
       try assign(job, choice.node.id, explained, share: share, now, &state, &effects)
     }
     // More may fit; the next tick goes on.
@@ -146,11 +152,14 @@ extension Coordinator {
 
   // MARK: - Offers
 
+  /// Nodes asked at once; each may hold a thread for as long as it does not answer.
+  private static let mostAsked = 16
+
   private func startOffers() {
     let nodes = state.withLock { state -> [PeerID] in
       let ready = state.offers.keys.filter { node in
         !state.asked.contains(node) && state.offers[node]?.isEmpty == false
-      }
+      }.prefix(max(0, Self.mostAsked - state.asked.count))
       state.asked.formUnion(ready)
       return Array(ready)
     }

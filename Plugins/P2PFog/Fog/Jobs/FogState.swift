@@ -30,6 +30,12 @@ struct FogState: Sendable {
   var pricesSteppedAt: Int64 = 0
   /// Something changed since jobs were last placed.
   var isDirty = true
+  /// When that was; monotonic nanoseconds.
+  var placedAt: UInt64 = 0
+  /// When this life of the process began; likewise.
+  var activatedAt: UInt64 = 0
+  /// Leases of an earlier life whose offers may never have reached their nodes.
+  var unanswered: Set<String> = []
   /// Offers that are still to be made, by node; and the nodes that are being asked.
   var offers: [PeerID: [String]] = [:]
   var asked: Set<PeerID> = []

@@ -45,7 +45,7 @@ extension Coordinator {
       try connection.run(
         """
         INSERT INTO fog_attempts (lease, job, node, number, state, leased_at)
-        VALUES (?1, ?2, ?3, (SELECT count(*) + 1 FROM fog_attempts WHERE job = ?2), 'leased', ?4)
+        SELECT ?1, ?2, ?3, coalesce(max(number), 0) + 1, 'leased', ?4 FROM fog_attempts WHERE job = ?2
         """,
         [.text(lease.id), .text(job.id), .text("\(node)"), .integer(Int64(now.wall))]
       )
@@ -120,7 +120,12 @@ extension Coordinator {
     let (queued, changed) = (job, node)
     let isStored = try database.write { (connection) throws(StorageError) in
       guard try queued.update(from: [.assigned, .running], &connection) else { return false }
-      try Self.close(lease.id, loss.state, loss.reason, now, &connection)
+      if loss.state == "refused", !loss.counts {
+        // It never began, and may be refused for hours: rows of that would have no bound.
+        try connection.run("DELETE FROM fog_attempts WHERE lease = ?", [.text(lease.id)])
+      } else {
+        try Self.close(lease.id, loss.state, loss.reason, now, &connection)
+      }
       if loss.isNodeFault, let changed { try NodeTable.put(changed, &connection) }
       return true
     }

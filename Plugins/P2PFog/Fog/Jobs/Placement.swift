@@ -100,6 +100,13 @@ package struct Placement: Sendable {
     return nil
   }
 
+  /// Whether `node` can have the job now: `obstacle`, with the cheapest questions first.
+  package func fits(_ node: FogNode) -> Bool {
+    let free = node.free
+    return free.cpuMillicores >= need.capacity.cpuMillicores
+      && free.memoryMegabytes >= need.capacity.memoryMegabytes && obstacle(node) == nil
+  }
+
   /// What will not change by waiting for other jobs to end.
   package func lastingObstacle(_ node: FogNode) -> Obstacle? {
     let lacking = need.capabilities.filter { !node.report.capabilities.contains($0) }
@@ -147,7 +154,7 @@ package struct Placement: Sendable {
   /// - Parameter nodes: In any order; equals are decided by identity, so that the same state gives the same answer.
   /// - Returns: The node with its score.
   package func choose(_ nodes: some Collection<FogNode>) -> (node: FogNode, score: Score)? {
-    let able = nodes.filter { obstacle($0) == nil }
+    let able = nodes.filter(fits)
     guard let cheapest = able.map(\.report.pricePercent).min() else { return nil }
     return able.map { (node: $0, score: score($0, cheapest: cheapest)) }
       .max { left, right in

@@ -14,7 +14,7 @@ package struct Surroundings: Sendable {
     @Sendable (_ method: String, _ argument: JSON, _ subject: String) throws(HostRefusal) -> JSON
   /// Publishes `fog_update`, to a user or to everyone.
   package var publish: @Sendable (_ payload: JSON, _ subject: String?) -> Void
-  /// Runs something soon on another thread; false when none is to be had.
+  /// Runs something that may wait for a peer, soon, on a thread of its own; false when none is to be had.
   package var later: @Sendable (_ work: @escaping @Sendable () -> Void) -> Bool
   package var now: @Sendable () -> Moment
   /// A line for the operator.

@@ -12,8 +12,8 @@ extension Coordinator {
         for id in state.nodes.keys { tellStatus(of: id, now, &state, &effects) }
         try expire(now, &state, &effects)
         try passDeadlines(now, &state, &effects)
-        // A node that rested may have another offer.
-        if state.waitingCount > 0 { state.isDirty = true }
+        // A node that rested may have another offer, and a job that waited long a node kept free.
+        if now.monotonic >= state.placedAt + 1_000_000_000 { state.isDirty = true }
       }
     } catch {
       around.warn("Leases could not be ended.", "\(error)")
@@ -90,7 +90,7 @@ extension Coordinator {
     )
   }
 
-  /// Moves prices, forgets what is old, keeps what memory knows of nodes; every ten seconds.
+  /// Moves prices, keeps what memory knows of nodes, drops what lost leases have made; every ten seconds.
   package func keepHouse() {
     let now = around.now()
     do throws(StorageError) {
@@ -111,9 +111,8 @@ extension Coordinator {
         state.pricesSteppedAt = Int64(now.wall)
       }
       try results.dropAbandoned()
-      try forgetOld(now)
     } catch {
-      around.warn("Old jobs could not be forgotten.", "\(error)")
+      around.warn("What the fog knows could not be kept.", "\(error)")
     }
   }
 
@@ -128,15 +127,25 @@ extension Coordinator {
     )
   }
 
-  /// Removes ended jobs beyond what is kept, whose settlement the ledger has; a hundred at a time.
+  /// Removes ended jobs beyond what is kept, whose settlement the ledger has, a hundred at a time; every minute.
+  package func forget() {
+    do throws(StorageError) {
+      try forgetOld(around.now())
+    } catch {
+      around.warn("Old jobs could not be forgotten.", "\(error)")
+    }
+  }
+
   private func forgetOld(_ now: Moment) throws(StorageError) {
     let old = try database.read { (connection) throws(StorageError) in
       try connection.rows(
         """
-        SELECT id FROM fog_jobs j WHERE status IN ('completed', 'failed', 'cancelled')
-        AND NOT EXISTS (SELECT 1 FROM fog_settlements s WHERE s.job = j.id AND s.state = 'waiting')
-        AND (finished_at < ?1 OR (SELECT count(*) FROM fog_jobs n WHERE n.owner = j.owner
-          AND n.number > j.number AND n.status IN ('completed', 'failed', 'cancelled')) >= ?2)
+        SELECT id FROM (
+          SELECT id, number, finished_at,
+            row_number() OVER (PARTITION BY owner ORDER BY number DESC) AS place
+          FROM fog_jobs WHERE status IN ('completed', 'failed', 'cancelled')) j
+        WHERE (finished_at < ?1 OR place > ?2) AND NOT EXISTS
+          (SELECT 1 FROM fog_settlements s WHERE s.job = j.id AND s.state = 'waiting')
         ORDER BY number LIMIT 100
         """,
         [

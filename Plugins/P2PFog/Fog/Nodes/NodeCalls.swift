@@ -122,10 +122,34 @@ extension Coordinator {
           try keep { () throws(StorageError) in try begin(lease, now, &state, &effects) }
           state.leases[lease.id]?.run(now.monotonic)
         }
+        offerAgain(peer, named: beats.map(\.lease), now, &state)
         return cancel
       }
     }
     return CallBody(["cancel": .array(cancel)])
+  }
+
+  /// Offers once more what an earlier life of the process assigned to a node that does not know of it; to one that took it
+  /// meanwhile, the same lease is no second run.
+  private func offerAgain(
+    _ peer: PeerID,
+    named: [String],
+    _ now: Moment,
+    _ state: inout FogState
+  ) {
+    guard !state.unanswered.isEmpty else { return }
+    state.unanswered.subtract(named)
+    for id in state.unanswered {
+      guard let lease = state.leases[id] else {
+        state.unanswered.remove(id)
+        continue
+      }
+      guard lease.node == peer else { continue }
+      state.unanswered.remove(id)
+      state.leases[id]?.renewedAt = now.monotonic
+      state.leases[id]?.isInherited = false
+      state.offers[peer, default: []].append(id)
+    }
   }
 
   // MARK: - Refusals

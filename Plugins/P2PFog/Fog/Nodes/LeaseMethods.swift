@@ -131,8 +131,10 @@ extension Coordinator {
         status: outcome == "succeeded" ? .completed : .failed,
         attemptState: outcome
       )
-      ending.reason = fields.string("reason", 0...1024, default: "")
-      ending.exitCode = fields.optionalInteger("exit_code", -1024...1024)
+      // Cut, not refused: a job whose end is refused would run again.
+      let reason = fields.string("reason", default: "").unicodeScalars.prefix(1024)
+      ending.reason = String(reason)
+      ending.exitCode = fields.optionalInteger("exit_code", Int(Int32.min)...Int(Int32.max))
       ending.usage = fields.object("usage") { Usage(&$0) }
       ending.isPaid = true
       ending.stopsNode = false
