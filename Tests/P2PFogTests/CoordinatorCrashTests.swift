@@ -136,4 +136,20 @@ struct CoordinatorCrashTests {
     #expect(detail["costs"]?["settlement"]?["state"] == "refused")
     #expect(try bench.coordinator.health().state == .degraded)
   }
+
+  @Test("a settlement the ledger cannot read, or that fails alone, does not hold up the others")
+  func oneBadSettlement() throws {
+    let bench = try FogBench()
+    let first = try bench.submit()
+    try bench.run { try bench.status(first.id) == .running }
+    bench.ledger.books.withLock { $0.refusal = .failed(-1) }
+    try bench.run { try bench.status(first.id) == .completed }
+    _ = bench.coordinator.settle()
+    bench.ledger.books.withLock { $0.refusal = nil }
+    let second = try bench.submit()
+    bench.ledger.books.withLock { $0.malformed = [first.id] }
+    try bench.run { try bench.status(second.id) == .completed }
+    try bench.run { bench.ledger.settled.map(\.key).contains(second.id) }
+    #expect(try bench.coordinator.figures().settlementsRefused == 1)
+  }
 }

@@ -156,9 +156,10 @@ struct CoordinatorRefusalTests {
     #expect(request.requirements.maxDurationSeconds == 7200)
     #expect(request.maxCost == Amount(50 * Amount.unit))
     let bench = try FogBench()
-    #expect(bench.refusal([("job_type", "mining")])?.badFields == ["type"])
+    #expect(bench.refusal([("job_type", "mining")])?.badFields == ["job_type"])
     #expect(bench.refusal([("tier", "diamond")])?.badFields == ["tier"])
-    #expect(bench.refusal([("job_name", "")])?.badFields == ["name"])
+    #expect(bench.refusal([("job_name", "")])?.badFields == ["job_name"])
+    #expect(bench.refusal([("privacy_tier", "x")])?.badFields == ["privacy_tier"])
     #expect(bench.refusal([("code", ["repository": "x"])])?.badFields == ["code"])
     #expect(
       bench.refusal([("requirements", ["cpu_cores": 0])])?.badFields == ["requirements.cpu_cores"]

@@ -23,6 +23,8 @@ final class FakeLedger: Sendable {
     /// What the next calls end with, whatever they ask.
     var refusal: HostRefusal?
     var refused: (code: String, message: String)?
+    /// Keys whose calls are not understood.
+    var malformed: Set<String> = []
   }
 
   let books = Mutex(Books())
@@ -39,6 +41,7 @@ final class FakeLedger: Sendable {
         return ["refused": ["code": .string(refused.code), "message": .string(refused.message)]]
       }
       guard let key = argument["idempotency_key"]?.asString else { throw .argument }
+      if books.malformed.contains(key) { throw .argument }
       if let known = books.answers[key] {
         guard known.argument == argument else { return Self.no("IDEMPOTENCY_CONFLICT") }
         return known.answer

@@ -107,6 +107,7 @@ extension Coordinator {
     if loss.counts, job.attempts >= settings.maxAttempts {
       let reason = "\(loss.reason); it was attempt \(job.attempts) of \(settings.maxAttempts)"
       let ending = JobEnding(status: .failed, reason: reason, attemptState: loss.state)
+      if loss.state == "lost" { effects.measures.append(.leaseLost) }
       return try end(job, ending, node, now, &state, &effects)
     }
     if !loss.counts { job.attempts -= 1 }

@@ -27,11 +27,12 @@ struct JobRequest: Sendable {
   /// - Throws: 422 with every bad field.
   init(_ json: JSON, now: Int64) throws(Failure) {
     var fields = Fields(Self.normalized(json))
-    name = fields.string("name", 1...128)
-    let type = fields.string("type", 1...32)
+    name = fields.string(Self.given("name", or: "job_name", json), 1...128)
+    let typeName = Self.given("type", or: "job_type", json)
+    let type = fields.string(typeName, 1...32)
     let known = Self.type(type)
-    if let known { self.type = known } else if !type.isEmpty { Self.refuseType(&fields) }
-    tier = Self.tier(&fields)
+    if let known { self.type = known } else if !type.isEmpty { Self.refuse(typeName, &fields) }
+    tier = Self.tier(&fields, json)
     requirements = fields.optionalObject("requirements") { Requirements(&$0) } ?? requirements
     inputs = fields.strings("inputs", 0...Self.maxInputs, length: 1...128)
     if Set(inputs).count < inputs.count { fields.refuse("inputs", "must not repeat a file") }
@@ -43,13 +44,16 @@ struct JobRequest: Sendable {
     try fields.finish()
   }
 
-  /// Puts the original's names in the place of ours.
+  /// The name of a member that was sent: ours, or the original's; errors name what the client wrote.
+  static func given(_ name: String, or original: String, _ json: JSON) -> String {
+    json[name] == nil && json[original] != nil ? original : name
+  }
+
+  /// Puts our units in the place of the original's.
   static func normalized(_ json: JSON) -> JSON {
     guard var members = json.asMembers else { return json }
-    let aliases = ["job_name": "name", "job_type": "type", "privacy_tier": "tier"]
-    for (index, member) in members.enumerated() {
-      if let name = aliases[member.name], json[name] == nil { members[index].name = name }
-      if member.name == "requirements" { members[index].value = requirements(member.value) }
+    for (index, member) in members.enumerated() where member.name == "requirements" {
+      members[index].value = requirements(member.value)
     }
     return .object(members)
   }
@@ -76,15 +80,16 @@ struct JobRequest: Sendable {
     text == "training" ? .train : JobType(rawValue: text)
   }
 
-  static func refuseType(_ fields: inout Fields) {
+  static func refuse(_ name: String, _ fields: inout Fields) {
     let known = JobType.allCases.map(\.rawValue)
-    fields.refuse("type", "must be one of \(known.joined(separator: ", "))", allowed: known)
+    fields.refuse(name, "must be one of \(known.joined(separator: ", "))", allowed: known)
   }
 
   /// The tier; bronze when absent.
-  static func tier(_ fields: inout Fields) -> FogTier {
+  static func tier(_ fields: inout Fields, _ json: JSON) -> FogTier {
     let known = FogTier.allCases.map(\.rawValue)
-    return FogTier(rawValue: fields.choice("tier", known, default: "bronze")) ?? .bronze
+    let name = given("tier", or: "privacy_tier", json)
+    return FogTier(rawValue: fields.choice(name, known, default: "bronze")) ?? .bronze
   }
 
   private static func deadline(_ fields: inout Fields, _ now: Int64) -> Int64? {

@@ -72,6 +72,9 @@ package struct Placement: Sendable {
     }
   }
 
+  /// Leases of one node: its heartbeat names all of them in one call.
+  package static let mostLeases = 512
+
   package let need: Need
   package let now: Moment
   /// See `FogNode.status`.
@@ -94,6 +97,7 @@ package struct Placement: Sendable {
     if let lasting = lastingObstacle(node) { return lasting }
     let full = node.free.lacking(need.capacity)
     guard full.isEmpty else { return .full(full) }
+    guard node.leases < Self.mostLeases else { return .full(["room for leases"]) }
     guard reserved != node.id else { return .reserved }
     guard now.monotonic >= node.restUntil else { return .resting }
     guard !avoided.contains(node.id) else { return .avoided }

@@ -102,7 +102,15 @@ extension Coordinator {
       try note(job, "done", answer)
       around.measure(.settled("done"))
       return true
-    case .failure(.host): return false
+    case .failure(.host(.argument)):
+      try note(job, "refused", ["refused": ["code": "MALFORMED", "message": "See the log."]])
+      around.warn("The ledger does not understand the settlement of a job.", job)
+      around.measure(.settled("refused"))
+      return true
+    case .failure(.host(let refusal)):
+      // Behind those that were tried less often, should it be this one alone that fails.
+      if refusal != .notFound { try note(job, "waiting", .null) }
+      return false
     case .failure(.refused(let refused)):
       let isFinal = Self.finalRefusals.contains(refused.code)
       let answer: JSON = [

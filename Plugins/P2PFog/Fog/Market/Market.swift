@@ -85,9 +85,10 @@ extension Coordinator {
   /// - Throws: `Failure`, `StorageError`.
   func quote(_ json: JSON, owner: String) throws -> JSON {
     var fields = Fields(JobRequest.normalized(json))
-    let tier = JobRequest.tier(&fields)
-    let type = fields.optionalString("type", 1...32).map { JobRequest.type($0) }
-    if type == .some(nil) { JobRequest.refuseType(&fields) }
+    let tier = JobRequest.tier(&fields, json)
+    let typeName = JobRequest.given("type", or: "job_type", json)
+    let type = fields.optionalString(typeName, 1...32).map { JobRequest.type($0) }
+    if type == .some(nil) { JobRequest.refuse(typeName, &fields) }
     let requirements = fields.optionalObject("requirements") { Requirements(&$0) } ?? .init()
     try fields.finish()
     let now = around.now()

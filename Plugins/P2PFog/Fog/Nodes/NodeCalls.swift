@@ -69,6 +69,10 @@ extension Coordinator {
     if report.account.hasPrefix("system:") {
       fields.refuse("account", "must not be one of the ledger's own")
     }
+    if !report.account.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0.value != 0x7F }) {
+      // The ledger would refuse it at each settlement.
+      fields.refuse("account", "must have neither spaces nor control characters")
+    }
     if report.account.hasPrefix("fog:") {
       fields.refuse("account", "must be a user's; leave it empty for the node's own")
     }
