@@ -101,6 +101,19 @@ package struct LentFiles: Sendable {
     }
   }
 
+  /// Calls for files that go here for subjects of `TrainService`, and on to `others` for users.
+  ///
+  /// - Parameter others: The service `utilities.files`.
+  /// - Returns: Both as one.
+  package func before(_ others: @escaping TrainingFiles.Call) -> TrainingFiles.Call {
+    { (method, argument, subject) throws(HostRefusal) in
+      guard subject.hasPrefix(TrainService.prefix) else {
+        return try others(method, argument, subject)
+      }
+      return try answer(method, argument, subject: subject)
+    }
+  }
+
   /// Removes every file of a subject.
   package func remove(subject: String) throws(StorageError) {
     try Folder.remove(folder(subject))

@@ -29,12 +29,11 @@ extension RunSurroundings {
       hasModel: { id, owner in try models.record(id, owner: owner) != nil },
       store: { model, facts in try models.storeOnce(model, facts).id },
       checkpoints: checkpoints,
-      files: TrainingFiles { (method, argument, subject) throws(HostRefusal) in
-        if subject.hasPrefix(TrainService.prefix) {
-          return try lent.answer(method, argument, subject: subject)
+      files: TrainingFiles(
+        lent.before { (method, argument, subject) throws(HostRefusal) in
+          try host.services.call("utilities.files", method, argument, subject: subject)
         }
-        return try host.services.call("utilities.files", method, argument, subject: subject)
-      },
+      ),
       startJob: { name, work in
         try host.jobs.start(name) { job in work { job.shouldStop } }
       },
