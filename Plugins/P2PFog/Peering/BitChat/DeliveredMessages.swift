@@ -2,8 +2,9 @@
 ///
 /// What is forgotten must not come again: for every origin the newest time among its forgotten messages is kept, and nothing
 /// older is taken. So the bound holds without a way for a replay.
-struct DeliveredMessages: Sendable {
-  static let limit = 10_000
+package struct DeliveredMessages: Sendable {
+  /// Messages remembered.
+  package static let limit = 10_000
 
   private struct Entry: Sendable {
     let origin: PeerID
@@ -16,16 +17,18 @@ struct DeliveredMessages: Sendable {
   private var oldest = 0
   private var forgotten: [PeerID: UInt64] = [:]
 
+  package init() {}
+
   /// Whether a message was delivered and is remembered.
-  func contains(_ key: MessageKey) -> Bool { entries[key] != nil }
+  package func contains(_ key: MessageKey) -> Bool { entries[key] != nil }
 
   /// Whether a message that is not remembered may be one that was forgotten.
-  func mayBeForgotten(_ origin: PeerID, sentAt: UInt64) -> Bool {
+  package func mayBeForgotten(_ origin: PeerID, sentAt: UInt64) -> Bool {
     forgotten[origin].map { sentAt <= $0 } ?? false
   }
 
   /// Remembers a message that is delivered now.
-  mutating func insert(_ key: MessageKey, origin: PeerID, sentAt: UInt64, attempt: UInt8) {
+  package mutating func insert(_ key: MessageKey, origin: PeerID, sentAt: UInt64, attempt: UInt8) {
     entries[key] = Entry(origin: origin, sentAt: sentAt, attempt: attempt)
     if ring.count < Self.limit {
       ring.append(key)
@@ -39,7 +42,7 @@ struct DeliveredMessages: Sendable {
   }
 
   /// Whether a delivered message came in an attempt that no receipt has answered yet; it is then taken to be answered.
-  mutating func needsReceipt(_ key: MessageKey, attempt: UInt8) -> Bool {
+  package mutating func needsReceipt(_ key: MessageKey, attempt: UInt8) -> Bool {
     guard let entry = entries[key], attempt > entry.attempt else { return false }
     entries[key]?.attempt = attempt
     return true

@@ -5,9 +5,9 @@
 ///
 /// The origin signs what stands between the bars; the hops change on the way. Relays check the signature once for each
 /// packet, so that nothing forged travels further than one hop.
-struct MeshPacket: Sendable, Equatable {
+package struct MeshPacket: Sendable, Equatable {
   /// What a packet is for.
-  enum Kind: UInt8, Sendable {
+  package enum Kind: UInt8, Sendable {
     /// A fragment of a message.
     case message = 1
     /// The recipient has the whole message; the body is the hops that it took.
@@ -17,35 +17,34 @@ struct MeshPacket: Sendable, Equatable {
   }
 
   /// Hops at most, as the original has it.
-  static let hopLimit: UInt8 = 7
-  static let headSize = 98
+  package static let hopLimit: UInt8 = 7
   /// Bytes of a fragment's body at most.
-  static let bodyLimit = 1000
+  package static let bodyLimit = 1000
   /// Fragments of the longest message: 64 KiB of payload, texts, and the seal.
-  static let fragmentLimit = 67
+  package static let fragmentLimit = 67
   private static let context = Array("aivillage bitchat 1".utf8)
 
-  let kind: Kind
+  package let kind: Kind
   /// Of the message.
-  let id: [UInt8]
+  package let id: [UInt8]
   /// 1 for the first sending; what is sent again has a new number, or it would count as seen.
-  let attempt: UInt8
-  let origin: PeerID
-  let recipient: PeerID?
-  let priority: UInt8
+  package let attempt: UInt8
+  package let origin: PeerID
+  package let recipient: PeerID?
+  package let priority: UInt8
   /// When this attempt was made, in milliseconds since 1970 by the origin's clock.
-  let time: UInt64
-  let index: UInt16
-  let count: UInt16
-  let body: [UInt8]
-  let signature: [UInt8]
+  package let time: UInt64
+  package let index: UInt16
+  package let count: UInt16
+  package let body: [UInt8]
+  package let signature: [UInt8]
   /// Links that the packet may still pass, this one included.
-  var hopsLeft: UInt8
+  package var hopsLeft: UInt8
   /// Links that it has passed before this one.
-  var hops: UInt8
+  package var hops: UInt8
 
   /// Makes and signs a packet that has not travelled yet.
-  init(
+  package init(
     _ identity: Identity,
     kind: Kind,
     id: [UInt8],
@@ -85,7 +84,7 @@ struct MeshPacket: Sendable, Equatable {
   }
 
   /// Reads a packet after its frame's kind; its signature is for `isAuthentic`, once it is known to be new.
-  init(from reader: inout ByteReader) throws(MalformedPacket) {
+  package init(from reader: inout ByteReader) throws(MalformedPacket) {
     hopsLeft = try reader.number()
     hops = try reader.number()
     guard hopsLeft >= 1, hopsLeft <= Self.hopLimit, hops < Self.hopLimit,
@@ -117,7 +116,7 @@ struct MeshPacket: Sendable, Equatable {
   }
 
   /// The packet as a frame.
-  func frame(_ kind: FrameKind = .packet) -> [UInt8] {
+  package func frame(_ kind: FrameKind = .packet) -> [UInt8] {
     var writer = kind.writer()
     writer.number(hopsLeft)
     writer.number(hops)
@@ -127,7 +126,7 @@ struct MeshPacket: Sendable, Equatable {
   }
 
   /// Whether the origin has signed it.
-  var isAuthentic: Bool {
+  package var isAuthentic: Bool {
     var writer = ByteWriter()
     writer.raw(Self.context)
     writeContent(to: &writer)
@@ -135,7 +134,7 @@ struct MeshPacket: Sendable, Equatable {
   }
 
   /// The packet after one more link; `nil` when its hops are used up.
-  var forwarded: MeshPacket? {
+  package var forwarded: MeshPacket? {
     guard hopsLeft > 1 else { return nil }
     var next = self
     next.hopsLeft -= 1

@@ -1,7 +1,7 @@
 /// The packets seen last: a packet is taken once, and an answer finds its way back.
-struct PacketCache: Sendable {
+package struct PacketCache: Sendable {
   /// One sending of a message or of an answer.
-  struct Key: Hashable, Sendable {
+  package struct Key: Hashable, Sendable {
     let message: MessageKey
     let kind: MeshPacket.Kind
     let attempt: UInt8
@@ -20,7 +20,7 @@ struct PacketCache: Sendable {
   }
 
   /// Sendings remembered, as many as the original remembers.
-  static let limit = 10_000
+  package static let limit = 10_000
 
   private struct Entry: Sendable {
     /// A bit for every fragment that has come.
@@ -33,16 +33,19 @@ struct PacketCache: Sendable {
   private var ring: [Key] = []
   private var oldest = 0
 
-  var count: Int { entries.count }
+  package init() {}
+
+  /// Sendings remembered.
+  package var count: Int { entries.count }
 
   /// Whether this fragment in this attempt has come before.
-  func contains(_ packet: MeshPacket) -> Bool {
+  package func contains(_ packet: MeshPacket) -> Bool {
     guard let entry = entries[Key(packet)] else { return false }
     return entry.fragments & 1 << UInt128(packet.index) != 0
   }
 
   /// Remembers an authentic packet, in place of the oldest sending when there are too many.
-  mutating func insert(_ packet: MeshPacket, from peer: PeerID) {
+  package mutating func insert(_ packet: MeshPacket, from peer: PeerID) {
     let key = Key(packet)
     let bit = UInt128(1) << UInt128(packet.index)
     if entries[key] != nil {
@@ -60,7 +63,7 @@ struct PacketCache: Sendable {
   }
 
   /// Who brought a message here first: the way back to its origin.
-  func from(_ message: MessageKey, attempt: UInt8) -> PeerID? {
+  package func from(_ message: MessageKey, attempt: UInt8) -> PeerID? {
     entries[Key(message, .message, attempt)]?.from
   }
 }

@@ -2,12 +2,12 @@
 ///
 /// Not RFC 9180 itself: that needs a key schedule for choices that do not exist here. The key is used once, so that its
 /// nonce is zero; origin, recipient and identifier are authenticated with it, so that no seal fits another message.
-enum SealedBody {
+package enum SealedBody {
   /// Bytes by which a sealed body is longer.
-  static let overhead = X25519.size + ChaChaPoly.tagSize
+  package static let overhead = X25519.size + ChaChaPoly.tagSize
 
   /// Seals `plain`; `nil` when the recipient's key allows no secret.
-  static func seal(
+  package static func seal(
     _ plain: [UInt8],
     id: [UInt8],
     origin: PeerID,
@@ -24,7 +24,7 @@ enum SealedBody {
   }
 
   /// Opens what `seal` gave; `nil` when anything differs.
-  static func open(_ sealed: [UInt8], id: [UInt8], origin: PeerID, by own: Identity) -> [UInt8]? {
+  package static func open(_ sealed: [UInt8], id: [UInt8], origin: PeerID, by own: Identity) -> [UInt8]? {
     guard sealed.count >= overhead else { return nil }
     let ephemeral = Array(sealed[..<X25519.size])
     guard let secret = own.agreement.sharedSecret(with: ephemeral) else { return nil }

@@ -1,7 +1,7 @@
 /// Packets kept for peers that are away: who has waited with the higher priority goes first, and the lowest makes room.
-struct StoredPackets: Sendable {
+package struct StoredPackets: Sendable {
   /// One packet that waits.
-  struct Item: Sendable {
+  package struct Item: Sendable {
     let name: Name
     let packet: MeshPacket
     let storedAt: UInt64
@@ -10,35 +10,36 @@ struct StoredPackets: Sendable {
   }
 
   /// A fragment of one message or answer; a later attempt takes the place of an earlier one.
-  struct Name: Hashable, Sendable {
+  package struct Name: Hashable, Sendable {
     let message: MessageKey
     let kind: MeshPacket.Kind
     let index: UInt16
   }
 
-  let messageLimit: Int
-  let byteLimit: Int
-  let timeLimit: UInt64
+  package let messageLimit: Int
+  package let byteLimit: Int
+  package let timeLimit: UInt64
 
   private var items: [PeerID: [Name: Item]] = [:]
   private var messages: [MessageKey: Int] = [:]
-  private(set) var bytes = 0
+  /// Bytes of all bodies that wait.
+  package private(set) var bytes = 0
 
-  init(messageLimit: Int, byteLimit: Int, timeLimit: UInt64) {
+  package init(messageLimit: Int, byteLimit: Int, timeLimit: UInt64) {
     self.messageLimit = messageLimit
     self.byteLimit = byteLimit
     self.timeLimit = timeLimit
   }
 
   /// Messages of which at least one packet waits.
-  var count: Int { messages.count }
+  package var count: Int { messages.count }
 
-  func isWaiting(for peer: PeerID) -> Bool { items[peer]?.isEmpty == false }
+  package func isWaiting(for peer: PeerID) -> Bool { items[peer]?.isEmpty == false }
 
   /// Keeps a packet for its recipient.
   ///
   /// - Returns: False when there is no room that its priority could claim.
-  mutating func insert(_ packet: MeshPacket, for peer: PeerID, now: UInt64) -> Bool {
+  package mutating func insert(_ packet: MeshPacket, for peer: PeerID, now: UInt64) -> Bool {
     let message = MessageKey(packet.id, packet.origin)
     let name = Name(message: message, kind: packet.kind, index: packet.index)
     if let held = items[peer]?[name] {
@@ -58,7 +59,7 @@ struct StoredPackets: Sendable {
   }
 
   /// Up to `limit` packets for a peer that are due, the first priority first.
-  mutating func take(_ limit: Int, for peer: PeerID, now: UInt64, wait: UInt64) -> [MeshPacket] {
+  package mutating func take(_ limit: Int, for peer: PeerID, now: UInt64, wait: UInt64) -> [MeshPacket] {
     expire(now: now)
     let due = items[peer, default: [:]].values.filter { $0.nextAt <= now }
     let first = due.sorted {
@@ -76,10 +77,10 @@ struct StoredPackets: Sendable {
   }
 
   /// When the next packet for a peer is due.
-  func nextAt(for peer: PeerID) -> UInt64? { items[peer]?.values.lazy.map(\.nextAt).min() }
+  package func nextAt(for peer: PeerID) -> UInt64? { items[peer]?.values.lazy.map(\.nextAt).min() }
 
   /// Forgets a packet that has arrived.
-  mutating func remove(_ name: Name, for peer: PeerID) {
+  package mutating func remove(_ name: Name, for peer: PeerID) {
     guard let item = items[peer]?.removeValue(forKey: name) else { return }
     if items[peer]?.isEmpty == true { items[peer] = nil }
     bytes -= item.packet.body.count

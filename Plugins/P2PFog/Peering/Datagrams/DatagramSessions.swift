@@ -171,3 +171,10 @@ package struct DatagramSessions: Sendable {
     if !frame.isEmpty { outputs.append(.frame(frame, from: peer)) }
   }
 }
+
+extension DatagramSessions {
+  /// The names under which both sides of the session with a peer that is sent with address it.
+  package func current(_ peer: PeerID) -> (own: UInt32, other: UInt32)? {
+    links[peer].flatMap { sessions[$0.current] }.map { ($0.ownName, $0.otherName) }
+  }
+}

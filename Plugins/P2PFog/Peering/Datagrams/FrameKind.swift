@@ -1,5 +1,5 @@
 /// What a frame in a `data` datagram is: its first byte.
-enum FrameKind: UInt8, Sendable {
+package enum FrameKind: UInt8, Sendable {
   // Membership.
   case ping = 1
   case ack, pingRequest, gossip, digest, entries
@@ -8,11 +8,11 @@ enum FrameKind: UInt8, Sendable {
   case stored, storedAck, neighbour
 
   /// A frame that begins with this kind.
-  func writer() -> ByteWriter {
+  package func writer() -> ByteWriter {
     var writer = ByteWriter()
     writer.number(rawValue)
     return writer
   }
 
-  var isMembership: Bool { rawValue < Self.packet.rawValue }
+  package var isMembership: Bool { rawValue < Self.packet.rawValue }
 }
