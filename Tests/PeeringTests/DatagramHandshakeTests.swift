@@ -95,13 +95,21 @@ struct DatagramHandshakeTests {
   func network() {
     let secret = [UInt8](repeating: 9, count: 32)
     var pair = SessionPair(
-      leftKnows: false, rightKnows: false, leftSecret: secret, rightSecret: secret)
+      leftKnows: false,
+      rightKnows: false,
+      leftSecret: secret,
+      rightSecret: secret
+    )
     pair.left.sessions.open(pair.right.endpoint, expecting: nil, isAsked: true, now: pair.time)
     pair.settle()
     #expect(pair.left.told.contains(.connected(pair.right.id, pair.right.endpoint)))
     let wrong = [UInt8](repeating: 8, count: 32)
     var other = SessionPair(
-      leftKnows: false, rightKnows: false, leftSecret: wrong, rightSecret: secret)
+      leftKnows: false,
+      rightKnows: false,
+      leftSecret: wrong,
+      rightSecret: secret
+    )
     other.left.sessions.open(other.right.endpoint, expecting: nil, isAsked: true, now: other.time)
     other.settle()
     #expect(other.left.told == [.refused(other.right.endpoint, .unknownPeer)])
@@ -143,8 +151,14 @@ struct DatagramHandshakeTests {
     for datagram in toLeft { pair.giveLeft(datagram) }
     #expect(pair.right.frames.count == 5 && pair.left.frames.count == 5)
     // The names in the datagrams are of one session: that which the lesser identity began.
-    #expect(pair.left.sessions.current(pair.right.id)?.own == pair.right.sessions.current(pair.left.id)?.other)
-    #expect(pair.left.sessions.current(pair.right.id)?.other == pair.right.sessions.current(pair.left.id)?.own)
+    #expect(
+      pair.left.sessions.current(pair.right.id)?.own
+        == pair.right.sessions.current(pair.left.id)?.other
+    )
+    #expect(
+      pair.left.sessions.current(pair.right.id)?.other
+        == pair.right.sessions.current(pair.left.id)?.own
+    )
   }
 
   @Test("first messages of one address are bounded, and those of many have to echo a cookie")

@@ -70,7 +70,9 @@ struct DatagramSessionTests {
         bytes[1] = UInt8(number % 9)
       }
       if bytes.count >= 6, number % 2 == 0, let names = pair.right.sessions.current(pair.left.id) {
-        for shift in 0..<4 { bytes[2 + shift] = UInt8(truncatingIfNeeded: names.own >> (24 - 8 * shift)) }
+        for shift in 0..<4 {
+          bytes[2 + shift] = UInt8(truncatingIfNeeded: names.own >> (24 - 8 * shift))
+        }
       }
       pair.giveRight(bytes)
       _ = SessionPair.datagrams(of: &pair.right)
@@ -81,7 +83,9 @@ struct DatagramSessionTests {
     #expect(pair.right.frames == [[1]])
   }
 
-  @Test("a peer is answered where its last authentic datagram came from, and not for a forged or old one")
+  @Test(
+    "a peer is answered where its last authentic datagram came from, and not for a forged or old one"
+  )
   func roaming() {
     var pair = Self.open()
     let elsewhere = SimulatedNetwork.endpoint(77)

@@ -7,7 +7,11 @@ struct MeshDiscoveryTests {
 
   private static func found(_ peer: SimulatedNetwork.Peer) -> [(PeerID, Endpoint, Bool)] {
     peer.actions.compactMap {
-      if case .found(let id, let endpoint, _, let isKnown) = $0 { (id, endpoint, isKnown) } else { nil }
+      if case .found(let id, let endpoint, _, let isKnown) = $0 {
+        (id, endpoint, isKnown)
+      } else {
+        nil
+      }
     }
   }
 
@@ -28,12 +32,17 @@ struct MeshDiscoveryTests {
     network.run(35 * Self.second)
     let found = Self.found(network.peers[0])
     #expect(!found.isEmpty)
-    #expect(found.allSatisfy { $0.0 == network.peers[1].id && $0.1 == network.peers[1].endpoint && !$0.2 })
+    #expect(
+      found.allSatisfy { $0.0 == network.peers[1].id && $0.1 == network.peers[1].endpoint && !$0.2 }
+    )
     #expect(network.peers[0].mesh.connectedCount == 0)
     #expect(network.peers[1].mesh.counters.traffic[.handshake] == nil)
   }
 
-  @Test("a probe is answered by who shows itself, and not by who does not", arguments: [true, false])
+  @Test(
+    "a probe is answered by who shows itself, and not by who does not",
+    arguments: [true, false]
+  )
   func probe(_ isDiscoverable: Bool) {
     let network = SimulatedNetwork(seed: 53)
     var settings = MeshSettings()
@@ -73,7 +82,7 @@ struct MeshDiscoveryTests {
     for _ in 0..<2 { network.add() }
     var beacon: [UInt8] = []
     network.tap = { bytes, from, _ in
-      if from == SimulatedNetwork.endpoint(1) { beacon = bytes }
+      if from == SimulatedNetwork.endpoint(1), beacon.isEmpty { beacon = bytes }
       return false
     }
     network.run(Self.second)
@@ -86,8 +95,8 @@ struct MeshDiscoveryTests {
       changed[index] ^= 1
       network.inject(changed, from: from, to: to)
       network.run(100_000_000)
+      #expect(Self.found(network.peers[0]).isEmpty, "byte \(index) of \(beacon.count)")
     }
-    #expect(Self.found(network.peers[0]).isEmpty)
     network.inject(beacon, from: from, to: to)
     network.run(1_000_000)
     #expect(Self.found(network.peers[0]).count == 1)

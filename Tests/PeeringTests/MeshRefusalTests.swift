@@ -34,7 +34,11 @@ private struct Intruder {
     network.tap = nil
     for answer in answers {
       side.sessions.receive(
-        answer, from: network.peers[0].endpoint, roster: &side.roster, now: network.now)
+        answer,
+        from: network.peers[0].endpoint,
+        roster: &side.roster,
+        now: network.now
+      )
     }
   }
 
@@ -182,7 +186,10 @@ struct MeshRefusalTests {
     #expect(network.peers[0].mesh.counters.drops[.time] == 2)
   }
 
-  @Test("hops that no path allows are malformed", arguments: [(0, 0), (8, 0), (7, 1), (1, 7), (255, 255)] as [(UInt8, UInt8)])
+  @Test(
+    "hops that no path allows are malformed",
+    arguments: [(0, 0), (8, 0), (7, 1), (1, 7), (255, 255)] as [(UInt8, UInt8)]
+  )
   func hops(_ left: UInt8, _ passed: UInt8) {
     let network = Self.network()
     var intruder = Intruder(network)
@@ -220,7 +227,9 @@ struct MeshRefusalTests {
     let id = network.send(from: 1, to: 0)
     network.run(2 * SimulatedNetwork.second)
     #expect(network.peers[0].received.map(\.id) == [id])
-    for other in 1...2 { #expect(network.peers[0].mesh.member(network.peers[other].id)?.state == .alive) }
+    for other in 1...2 {
+      #expect(network.peers[0].mesh.member(network.peers[other].id)?.state == .alive)
+    }
   }
 
   @Test("random datagrams from anywhere change nothing, nor does one that is too long")
@@ -309,8 +318,15 @@ struct MeshRefusalTests {
     var cache = PacketCache()
     let identity = SimulatedNetwork.identity(1)
     let whole = MeshPacket(
-      identity, kind: .message, id: [UInt8](repeating: 0, count: 16), attempt: 1, recipient: nil,
-      priority: 1, time: 0, body: [])
+      identity,
+      kind: .message,
+      id: [UInt8](repeating: 0, count: 16),
+      attempt: 1,
+      recipient: nil,
+      priority: 1,
+      time: 0,
+      body: []
+    )
     cache.insert(whole, from: identity.id)
     #expect(cache.contains(whole))
     var bytes = Array(whole.frame().dropFirst())

@@ -10,7 +10,8 @@ struct MeshScaleTests {
   @Test(
     "bytes per second of a peer",
     .enabled(if: ProcessInfo.processInfo.environment["MESH_BENCH"] != nil),
-    arguments: (ProcessInfo.processInfo.environment["MESH_BENCH"] ?? "").split(separator: ",").compactMap { Int($0) }
+    arguments: (ProcessInfo.processInfo.environment["MESH_BENCH"] ?? "").split(separator: ",")
+      .compactMap { Int($0) }
   )
   func scale(_ count: Int) {
     let started = Date()
@@ -55,7 +56,12 @@ struct MeshScaleTests {
     let number = 20
     for message in 0..<number {
       let from = message * 7919 % count
-      network.send(from: from, to: (from + 1 + message * 104_729 % (count - 1)) % count, bytes: 200, options: options)
+      network.send(
+        from: from,
+        to: (from + 1 + message * 104_729 % (count - 1)) % count,
+        bytes: 200,
+        options: options
+      )
       network.run(Self.second / 2)
     }
     network.run(5 * Self.second)
@@ -64,7 +70,8 @@ struct MeshScaleTests {
     let bytes = Double(after.bytes - before.bytes) - idle * taken * Double(count)
     let delivered = network.peers.map(\.receipts.count).reduce(0, +) - receipts
     let each = bytes / Double(number)
-    return " \(route.rawValue): \(delivered)/\(number) delivered, \(Int(each)) B per message in all,"
+    return
+      " \(route.rawValue): \(delivered)/\(number) delivered, \(Int(each)) B per message in all,"
       + " \(Int(each) / count) B each peer;"
   }
 

@@ -12,7 +12,9 @@ struct SessionPair {
     var id: PeerID { roster.own }
 
     var frames: [[UInt8]] {
-      (told + sessions.outputs).compactMap { if case .frame(let frame, _) = $0 { frame } else { nil } }
+      (told + sessions.outputs).compactMap {
+        if case .frame(let frame, _) = $0 { frame } else { nil }
+      }
     }
   }
 

@@ -54,8 +54,10 @@ struct SwimTests {
     network.passes = { _, _ in true }
     let healed = network.run(limit: 60 * Self.second) { Self.agree(network, 0..<20) }
     print(
-      "loss \(loss) \(minutes) min seed \(seed): parted", parted.map { Double($0) / 1e9 } ?? -1,
-      "healed", healed.map { Double($0) / 1e9 } ?? -1
+      "loss \(loss) \(minutes) min seed \(seed): parted",
+      parted.map { Double($0) / 1e9 } ?? -1,
+      "healed",
+      healed.map { Double($0) / 1e9 } ?? -1
     )
     #expect(try #require(healed) < 5 * Self.second)
   }

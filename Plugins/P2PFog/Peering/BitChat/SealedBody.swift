@@ -24,7 +24,9 @@ package enum SealedBody {
   }
 
   /// Opens what `seal` gave; `nil` when anything differs.
-  package static func open(_ sealed: [UInt8], id: [UInt8], origin: PeerID, by own: Identity) -> [UInt8]? {
+  package static func open(_ sealed: [UInt8], id: [UInt8], origin: PeerID, by own: Identity)
+    -> [UInt8]?
+  {
     guard sealed.count >= overhead else { return nil }
     let ephemeral = Array(sealed[..<X25519.size])
     guard let secret = own.agreement.sharedSecret(with: ephemeral) else { return nil }

@@ -59,7 +59,9 @@ package struct StoredPackets: Sendable {
   }
 
   /// Up to `limit` packets for a peer that are due, the first priority first.
-  package mutating func take(_ limit: Int, for peer: PeerID, now: UInt64, wait: UInt64) -> [MeshPacket] {
+  package mutating func take(_ limit: Int, for peer: PeerID, now: UInt64, wait: UInt64)
+    -> [MeshPacket]
+  {
     expire(now: now)
     let due = items[peer, default: [:]].values.filter { $0.nextAt <= now }
     let first = due.sorted {
