@@ -29,6 +29,14 @@ struct SeenMessages: Sendable {
     keys.contains(Key(sender: sender, id: id))
   }
 
+  /// Forgets a message that was not taken after all.
+  mutating func remove(_ id: [UInt8], from sender: PeerID) {
+    let key = Key(sender: sender, id: id)
+    guard keys.remove(key) != nil, let index = order[first...].lastIndex(where: { $0.key == key })
+    else { return }
+    order.remove(at: index)
+  }
+
   /// Remembers a message.
   mutating func insert(_ id: [UInt8], from sender: PeerID, now: UInt64) {
     while first < order.count, keys.count >= limit || order[first].at + window <= now {

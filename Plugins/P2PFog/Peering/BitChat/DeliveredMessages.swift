@@ -41,6 +41,11 @@ package struct DeliveredMessages: Sendable {
     oldest = (oldest + 1) % Self.limit
   }
 
+  /// Forgets a message that was not taken after all, so that it may come again.
+  ///
+  /// Its place in the ring stays, and is passed over when its turn comes.
+  mutating func remove(_ key: MessageKey) { entries[key] = nil }
+
   /// Whether a delivered message came in an attempt that no receipt has answered yet; it is then taken to be answered.
   package mutating func needsReceipt(_ key: MessageKey, attempt: UInt8) -> Bool {
     guard let entry = entries[key], attempt > entry.attempt else { return false }

@@ -2,7 +2,7 @@
 extension PeerLoop {
   /// Carries out all that is asked for: stores first, then tells and sends.
   func carryOut() {
-    while !mesh.actions.isEmpty || !overlay.actions.isEmpty || !roster.changes.isEmpty {
+    while !mesh.actions.isEmpty || !overlay.actions.isEmpty {
       let fromMesh = mesh.actions
       let fromOverlay = overlay.actions
       mesh.actions = []
@@ -29,7 +29,12 @@ extension PeerLoop {
       return true
     } catch {
       surroundings.warn("What came from peers could not be stored: \(error).")
-      return false
+      for (message, transport, _) in batch.arrivals {
+        if transport == .bitchat { mesh.retract(message) } else { overlay.retract(message) }
+      }
+      // Kept for the next turn that stores anything.
+      roster.changes = batch.changes + roster.changes
+      return batch.arrivals.isEmpty
     }
   }
 
