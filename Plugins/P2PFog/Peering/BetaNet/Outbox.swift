@@ -9,8 +9,6 @@ struct Outbox: Sendable {
     let serial: Int
     var tries = 0
     var state: State
-    /// Why the last circuit failed.
-    var failure = CircuitEnd.finished
 
     /// What the entry costs.
     var size: Int { message.payload.count + 1024 }
@@ -79,16 +77,16 @@ struct Outbox: Sendable {
 
   /// Puts a message back whose circuit has failed.
   ///
-  /// - Returns: Whether it may be tried again.
-  mutating func retry(_ id: [UInt8], _ why: CircuitEnd, _ settings: OverlaySettings, now: UInt64)
-    -> Bool
+  /// - Returns: When it is tried again; `nil` when it was tried often enough.
+  mutating func retry(_ id: [UInt8], _ settings: OverlaySettings, now: UInt64)
+    -> UInt64?
   {
-    guard let tries = entries[id]?.tries else { return false }
+    guard let tries = entries[id]?.tries else { return nil }
     entries[id]?.tries = tries + 1
-    entries[id]?.failure = why
-    guard tries + 1 < settings.tries else { return false }
-    entries[id]?.state = .waiting(from: now + settings.retryAfter << UInt64(min(tries, 6)))
-    return true
+    guard tries + 1 < settings.tries else { return nil }
+    let from = now + settings.retryAfter << UInt64(min(tries, 6))
+    entries[id]?.state = .waiting(from: from)
+    return from
   }
 
   mutating func remove(_ id: [UInt8]) -> Entry? {

@@ -32,6 +32,10 @@ package struct Overlay: Sendable {
   var senders: [PeerID: Allowance] = [:]
   // Hops that have failed, and until when they are passed over.
   var failed: [PeerID: UInt64] = [:]
+  // Of each link, as of when it was last touched.
+  private var linkDeadlines: [Int: UInt64] = [:]
+  // Nothing but links has something to do before.
+  private var due = UInt64.max
   // Links that may have something to write.
   private var touched: Set<Int> = []
 
@@ -81,13 +85,12 @@ package struct Overlay: Sendable {
   package var waitingMessages: Int { outbox.count }
 
   /// When `advance` has to be called at the latest, in monotonic nanoseconds.
+  ///
+  /// Perhaps earlier than there is something to do: what it counts is when things were due as they began, and `advance`
+  /// looks again. So it costs nothing to ask.
   package var deadline: UInt64? {
-    var next = waitingCalls.deadline
-    if let time = outbox.deadline { next = min(next ?? time, time) }
-    if let time = circuitDeadline { next = min(next ?? time, time) }
-    for time in links.values.lazy.compactMap(\.deadline) { next = min(next ?? time, time) }
-    for time in dialing.values { next = min(next ?? time, time) }
-    return next
+    let next = linkDeadlines.values.reduce(due, min)
+    return next == .max ? nil : next
   }
 
   // MARK: Connections
@@ -186,6 +189,7 @@ package struct Overlay: Sendable {
     if peers[peer] != nil || dialing[peer] != nil { return true }
     guard let record = roster.record(of: peer) else { return false }
     dialing[peer] = now.monotonic + settings.dialLimit
+    wake(at: now.monotonic + settings.dialLimit)
     actions.append(.dial(record.endpoint, peer))
     return true
   }
@@ -197,7 +201,7 @@ package struct Overlay: Sendable {
   ///   - now: The moment.
   package mutating func advance(roster: Roster, now: Moment) {
     for number in links.keys.sorted() {
-      guard let deadline = links[number]?.deadline, deadline <= now.monotonic else { continue }
+      guard let deadline = linkDeadlines[number], deadline <= now.monotonic else { continue }
       touch(number)
       do throws(LinkClosure) {
         for event in try links[number]?.advance(now: now) ?? [] {
@@ -208,6 +212,13 @@ package struct Overlay: Sendable {
         end(number, error, now)
       }
     }
+    if due <= now.monotonic { expire(roster, now) }
+    settle(now)
+  }
+
+  // MARK: Inside
+
+  private mutating func expire(_ roster: Roster, _ now: Moment) {
     for (peer, deadline) in dialing where deadline <= now.monotonic {
       dialing[peer] = nil
       giveUp(on: peer, now)
@@ -215,11 +226,15 @@ package struct Overlay: Sendable {
     for call in waitingCalls.expire(now: now.monotonic) {
       actions.append(.answered(call: call, .timedOut))
     }
+    due = .max
     expireCircuits(roster, now)
-    settle(now)
+    for time in [waitingCalls.deadline, outbox.deadline, circuitDeadline, dialing.values.min()] {
+      if let time { wake(at: time) }
+    }
   }
 
-  // MARK: Inside
+  /// Notes when something will be due.
+  mutating func wake(at time: UInt64) { due = min(due, time) }
 
   /// Notes that a link may have something to write.
   mutating func touch(_ link: Int) { touched.insert(link) }
@@ -231,6 +246,7 @@ package struct Overlay: Sendable {
       if let bytes = links[link]?.takeOutput(), !bytes.isEmpty {
         actions.append(.write(link: link, bytes))
       }
+      linkDeadlines[link] = links[link]?.deadline
     }
     touched = []
   }
@@ -238,6 +254,7 @@ package struct Overlay: Sendable {
   /// Ends a link and all that depends on it.
   mutating func end(_ number: Int, _ closure: LinkClosure, _ now: Moment, tellsLoop: Bool = true) {
     guard var link = links.removeValue(forKey: number) else { return }
+    linkDeadlines[number] = nil
     counters.traffic += link.counts
     let wasOpen = link.phase == .open
     if !wasOpen { counters.refusedHandshakes[closure.word, default: 0] += 1 }

@@ -3,12 +3,15 @@ extension Overlay {
   /// When `expireCircuits` has something to do, apart from messages.
   var circuitDeadline: UInt64? {
     let busy = outbox.circuits
-    let own = circuits.origins.map { end(of: $0.value, isBusy: busy.contains($0.key)) }
-    let others = circuits.transits.values.map(end)
-    return (own + others).min()
+    var next: UInt64?
+    for (serial, origin) in circuits.origins {
+      next = min(next ?? .max, end(of: origin, isBusy: busy.contains(serial)))
+    }
+    for transit in circuits.transits.values { next = min(next ?? .max, end(of: transit)) }
+    return next
   }
 
-  private func end(of origin: OriginCircuit, isBusy: Bool) -> UInt64 {
+  func end(of origin: OriginCircuit, isBusy: Bool) -> UInt64 {
     guard let openedAt = origin.openedAt else { return origin.stepDeadline }
     // With messages on it, their own deadlines count.
     if isBusy { return .max }
@@ -16,7 +19,7 @@ extension Overlay {
     return min(openedAt + settings.rotateAfter, origin.usedAt + settings.originIdle)
   }
 
-  private func end(of transit: TransitCircuit) -> UInt64 {
+  func end(of transit: TransitCircuit) -> UInt64 {
     let idle = transit.usedAt + settings.transitIdle
     return min(idle, transit.extending?.deadline ?? idle, transit.reader?.deadline ?? idle)
   }

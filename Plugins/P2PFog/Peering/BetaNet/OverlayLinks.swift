@@ -83,6 +83,7 @@ extension Overlay {
       actions.append(.answered(call: call, .refused(refusal)))
       return
     }
+    wake(at: deadline)
   }
 
   /// Answers a peer's call.

@@ -80,7 +80,9 @@ extension Overlay {
       } else {
         retry(id, .limit, now)
       }
-    case .failure(.later): outbox.set(.waiting(from: now.monotonic + settings.retryAfter), id)
+    case .failure(.later):
+      outbox.set(.waiting(from: now.monotonic + settings.retryAfter), id)
+      wake(at: now.monotonic + settings.retryAfter)
     case .failure(.unknownRecipient): giveUp(id, .unknownRecipient)
     case .failure(.tooFewPeers(let needed, let known)):
       giveUp(id, .tooFewPeers(needed: needed, known: known))
@@ -96,6 +98,7 @@ extension Overlay {
     circuits.origins[serial]?.usedAt = now.monotonic
     let deadline = now.monotonic + settings.receiptLimit
     outbox.set(.sent(circuit: serial, at: now.monotonic, deadline: deadline), id)
+    wake(at: deadline)
     guard entry.contents.allSatisfy({ say($0, origin: serial) }) else {
       fail(serial, .limit, atHop: nil, now)
       return
@@ -111,8 +114,15 @@ extension Overlay {
       return
     }
     counters.confirmedMessages += 1
+    rest(serial)
     actions.append(.receipt(id: id, roundTrip: now.monotonic - at))
     dispatch(roster, now)
+  }
+
+  /// Notes that a circuit may have no messages any more, so that its own time counts again.
+  private mutating func rest(_ serial: Int) {
+    guard let origin = circuits.origins[serial], origin.unconfirmed.isEmpty else { return }
+    wake(at: end(of: origin, isBusy: false))
   }
 
   /// Takes a refusal.
@@ -126,18 +136,21 @@ extension Overlay {
       return
     }
     // Too many now may be few enough later.
-    if refusal == .flood, outbox.retry(id, .limit, settings, now: now.monotonic) {
+    if refusal == .flood, let from = outbox.retry(id, settings, now: now.monotonic) {
       counters.retriedMessages += 1
+      wake(at: from)
     } else {
       giveUp(id, .refused(refusal))
     }
+    rest(serial)
     dispatch(roster, now)
   }
 
   /// Puts a message back whose circuit has failed, or gives it up.
   mutating func retry(_ id: [UInt8], _ why: CircuitEnd, _ now: Moment) {
-    if outbox.retry(id, why, settings, now: now.monotonic) {
+    if let from = outbox.retry(id, settings, now: now.monotonic) {
       counters.retriedMessages += 1
+      wake(at: from)
     } else if let tries = outbox.entries[id]?.tries {
       giveUp(id, .gaveUp(tries: tries, why))
     }

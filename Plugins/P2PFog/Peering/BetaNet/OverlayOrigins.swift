@@ -68,6 +68,7 @@ extension Overlay {
       step: settings.stepLimit,
       now: now.monotonic
     )
+    wake(at: now.monotonic + settings.stepLimit)
     if peers[ids[0]] != nil {
       create(origin: serial, now)
     } else {
@@ -105,6 +106,7 @@ extension Overlay {
     if isComplete {
       origin.openedAt = now.monotonic
       circuits.origins[serial] = origin
+      wake(at: end(of: origin, isBusy: false))
       counters.builtCircuits += 1
       let duration = now.monotonic - origin.begunAt
       let hops = origin.path.count

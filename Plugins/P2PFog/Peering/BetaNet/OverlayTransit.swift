@@ -25,6 +25,7 @@ extension Overlay {
       let transit = TransitCircuit(previous: leg, layer: layer, now: now.monotonic)
       circuits.transits[serial] = transit
       circuits.set(.previous(serial), leg)
+      wake(at: end(of: transit))
       circuits.refusals[leg.link] = nil
       counters.openedTransits += 1
       if !send(.created, reply, leg) { remove(serial, .limit, now) }
@@ -97,6 +98,7 @@ extension Overlay {
         return
       }
       circuits.transits[serial]?.reader = reader
+      wake(at: reader.deadline)
       try deliver(serial, roster, now)
     case .data:
       guard isArriving else { throw MalformedPacket("goes on without a beginning") }
@@ -136,6 +138,7 @@ extension Overlay {
       request: request,
       deadline: now.monotonic + settings.extendLimit
     )
+    wake(at: now.monotonic + settings.extendLimit)
     if peers[peer] != nil { create(serial, now) }
   }
 
