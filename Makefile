@@ -194,8 +194,15 @@ lint: swift
 	done
 	wire=$$(mktemp -d)
 	trap 'rm -r "$$wire"' EXIT
-	compile='swiftc -parse-as-library -swift-version 6 -package-name gateway'
-	$$compile -module-name Wire -emit-module -emit-module-path "$$wire/Wire.swiftmodule" Host/Wire/*.swift || status=$$?
+	compile='swiftc -parse-as-library -swift-version 6 -package-name gateway -I Host/COpenSSL -I Host/CSQLite'
+	module() {
+	  name=$$1
+	  shift
+	  $$compile -I "$$wire" -module-name $$name -emit-module -emit-module-path "$$wire/$$name.swiftmodule" "$$@" || status=$$?
+	}
+	module Wire Host/Wire/*.swift
+	module PluginStorage Plugins/Storage/*.swift
+	module Peering $$(find Plugins/P2PFog/Peering -name '*.swift')
 	for target in Tests/Fuzz/*.swift; do $$compile -typecheck -I "$$wire" $$target || status=$$?; done
 	exit $$status
 

@@ -125,7 +125,7 @@ package struct Overlay: Sendable {
       networkSecret: settings.networkSecret,
       invitation: invitation,
       settings: settings.link,
-      cover: settings.cover > 0 ? 1_000_000_000 / UInt64(settings.cover) : nil,
+      cover: settings.cover > 0 ? 1_000_000_000 / UInt64(min(settings.cover, 1000)) : nil,
       now: now
     )
     touch(link)

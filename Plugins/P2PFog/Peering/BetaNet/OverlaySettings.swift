@@ -16,7 +16,9 @@ package struct OverlaySettings: Sendable {
   package var crossingLimit: UInt64 = 10_000_000_000
   /// Calls that wait for a link, and bytes of their bodies.
   package var waitingCallLimit = 256, waitingCallBytes = 16 << 20
-  /// Cells per second and link at least, by cover where nothing else goes; 0 for none.
+  /// Cells per second and link at least, by cover where nothing else goes; 0 for none, 1000 at most.
+  ///
+  /// Each costs 540 bytes on the wire of every link, in each direction that wants it.
   package var cover = 0
 
   // MARK: Circuits

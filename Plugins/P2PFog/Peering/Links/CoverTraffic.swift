@@ -8,7 +8,7 @@ struct CoverTraffic: Sendable {
 
   init(interval: UInt64, now: UInt64) {
     self.interval = max(1, interval)
-    deadline = now + interval
+    deadline = now + self.interval
   }
 
   func isDue(now: UInt64) -> Bool { now >= deadline }
