@@ -68,17 +68,25 @@ extension Coordinator {
     }
     guard isStored else { return }
     if let node { state.nodes[node.id] = node }
-    if let lease {
-      release(lease, job, now, &state)
-      if ending.stopsNode { effects.cancels.append((lease.node, lease.id, ending.reason)) }
-    } else {
-      state.unqueue(job)
+    forget(job, lease, now, &state)
+    if let lease, ending.stopsNode {
+      effects.cancels.append((lease.node, lease.id, ending.reason))
     }
+    effects.measures.append(.ended(job.status))
+    effects.tell(job)
+  }
+
+  /// Takes a job that is over out of memory.
+  private func forget(
+    _ job: FogJob,
+    _ lease: FogLease?,
+    _ now: Moment,
+    _ state: inout FogState
+  ) {
+    if let lease { release(lease, job, now, &state) } else { state.unqueue(job) }
     state.jobs[job.id] = nil
     state.avoided[job.id] = nil
     state.isDirty = true
-    effects.measures.append(.ended(job.status))
-    effects.tell(job)
   }
 
   /// From lease to running.

@@ -142,19 +142,21 @@ struct JobRequest: Sendable {
       }
     case .process:
       _ = fields.optionalObject("parameters") { part in
-        let bundle = part.string("bundle", 1...128)
-        if !bundle.isEmpty, !inputs.contains(bundle) {
+        if let bundle = part.optionalString("bundle", 1...128), !inputs.contains(bundle) {
           part.refuse("bundle", "must be one of the job's inputs")
         }
-        _ = part.strings("command", 1...256, length: 0...4096)
+        let command = part.strings("command", 1...256, length: 1...4096)
+        if command.contains(where: { $0.utf8.contains(0) }) {
+          part.refuse("command", "must not have NUL characters")
+        }
+        let members = parameters["environment"]?.asMembers ?? []
+        if members.count > 64 { part.refuse("environment", "must have at most 64 names") }
         _ = part.optionalObject("environment") { environment in
-          for member in parameters["environment"]?.asMembers ?? [] {
-            _ = environment.string(member.name, 0...4096)
-          }
+          for member in members { _ = environment.string(member.name, 0...4096) }
         }
       }
       if fields.json("parameters") == nil {
-        fields.refuse("parameters", "is required: bundle and command")
+        fields.refuse("parameters", "is required: command, and bundle for files of its own")
       }
     }
     if type == .inference, fields.json("parameters") == nil {
