@@ -16,7 +16,7 @@ binary = $(CURDIR)/.build/release/gateway
 venv = $(CURDIR)/.build/venv
 sources = Host PluginSDK Plugins Tests Package.swift
 
-.PHONY: run build test lint format bench clean swift libraries port secret unit endtoend
+.PHONY: run build test lint format bench clean swift libraries sandbox port secret unit endtoend
 
 # need PACKAGES: installs them, or says that they are missing and fails.
 define functions
@@ -42,7 +42,7 @@ endef
 #
 # The gateway is stopped by Ctrl-C and make must not be, or it would fail: where there is a terminal, the gateway
 # becomes its foreground process group. Elsewhere make passes a stop signal on. A gateway whose make was killed stops.
-run: port build secret
+run: port build secret sandbox
 	@: "$${JWT_SECRET_KEY:=$$(cat "$$DATA_DIR/secret")}"
 	export JWT_SECRET_KEY
 	host=$${HOST:-localhost}
@@ -142,6 +142,11 @@ libraries:
 	# Commands of others run in it. A gateway without it refuses such jobs and says why, so its lack stops nothing here.
 	command -v bwrap >/dev/null || apt bubblewrap || say "bubblewrap could not be installed: fog jobs of type process will be refused"
 
+# What runs the programs of fog jobs. A gateway without it serves all else, and says why it takes no such jobs.
+sandbox:
+	@$(functions)
+	[ -x /usr/bin/bwrap ] || apt bubblewrap || say 'bubblewrap could not be installed: jobs of the type process are refused'
+
 # Everything. Without a build there is nothing to test; after that each part runs, whatever the others said.
 test:
 	@failed=
@@ -160,11 +165,11 @@ test:
 	[ -z "$$failed" ] || { echo "failed: $$failed" >&2; exit 1; }
 	echo 'all tests passed'
 
-unit: swift libraries
+unit: swift libraries sandbox
 	swift test
 
 # The built binary, driven from outside.
-endtoend: $(venv)/installed
+endtoend: $(venv)/installed sandbox
 	@test -x $(binary) || { echo 'there is no release binary; run: make build' >&2; exit 1; }
 	cd Tests/EndToEnd
 	GATEWAY=$(binary) $(venv)/bin/python -m pytest -q

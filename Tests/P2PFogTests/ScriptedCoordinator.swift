@@ -1,4 +1,5 @@
 import GatewayPlugin
+import Glibc
 import Peering
 import PluginStorage
 import Synchronization
@@ -33,6 +34,8 @@ final class ScriptedCoordinator: PeerCalls {
     var failure: (@Sendable (String, Int) -> CallFailure?)?
     /// Asked after a call was done: its answer is lost.
     var losesAnswer: (@Sendable (String, Int) -> Bool)?
+    /// Microseconds that a call takes.
+    var delay: (@Sendable (String) -> UInt32)?
     var heartbeatSeconds = 0.1
     var counts: [String: Int] = [:]
   }
@@ -80,6 +83,8 @@ final class ScriptedCoordinator: PeerCalls {
       book.calls.append((method, Clock.monotonic()))
       return (book.failure?(method, count), book.losesAnswer?(method, count) ?? false)
     }
+    let delay = book.withLock { $0.delay }?(method) ?? 0
+    if delay > 0 { usleep(delay) }
     if let failure { throw failure }
     guard peer == self.peer else { throw .unreachable("no such peer") }
     let answer = try book.withLock { (book) throws(CallFailure) in

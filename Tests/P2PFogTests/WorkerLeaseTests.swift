@@ -132,6 +132,38 @@ struct WorkerLeaseTests {
     #expect(bench.coordinator.text("a") == "begun\nover\n")
   }
 
+  @Test("a coordinator that takes seconds for a piece of log does not keep a job from its limits")
+  func slowCoordinatorsHoldNothingUp() throws {
+    let bench = try WorkerBench()
+    bench.begin()
+    bench.coordinator.book.withLock { $0.delay = { $0 == "fog.log" ? 4_000_000 : 0 } }
+    let end = try bench.run("echo begun; while :; do :; done") {
+      $0.requirements.maxDurationSeconds = 1
+    }
+    #expect(end.reason == "time: the job ran longer than 1 s")
+    #expect((1000...2500).contains(end.usage.wallMilliseconds))
+    #expect(bench.coordinator.text("lease") == "begun\n")
+  }
+
+  @Test("inputs that are more than the disk that was asked for are not even fetched")
+  func largeInputsAreNotFetched() throws {
+    let bench = try WorkerBench()
+    bench.begin()
+    let end = try bench.run("true", files: [("a", [UInt8](repeating: 1, count: 1_048_577))]) {
+      $0.requirements.diskMegabytes = 1
+    }
+    #expect(end.outcome == "failed" && end.reason.hasPrefix("disk: the job's inputs"))
+    #expect(bench.coordinator.book.withLock { $0.counts["fog.input"] } == nil)
+    let edge = try bench.run(
+      "wc -c inputs/a",
+      id: "edge",
+      files: [("a", [UInt8](repeating: 1, count: 1_000_000))]
+    ) {
+      $0.requirements.diskMegabytes = 1
+    }
+    #expect(edge.outcome == "succeeded" && bench.coordinator.text("edge") == "1000000 inputs/a\n")
+  }
+
   @Test("a node that rests gives its jobs back at once")
   func restingNodesGiveBack() throws {
     let bench = try WorkerBench()

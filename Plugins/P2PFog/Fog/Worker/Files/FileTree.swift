@@ -14,6 +14,8 @@ package enum FileTree {
     package var entries = 0
     /// Folders stand deeper than `maxDepth`, where nobody looks.
     package var isTooDeep = false
+    /// A folder forbids to look into it.
+    package var isClosed = false
 
     package init() {}
   }
@@ -43,9 +45,13 @@ package enum FileTree {
         use.isTooDeep = true
         continue
       }
-      // A program that runs may have removed it, or forbidden to look; what is in it is then counted at the next look.
-      guard var inner = try? DirectoryEntries(entry.name, in: folder) else { continue }
-      add(&inner, to: &use, depth: depth + 1)
+      do throws(StorageError) {
+        var inner = try DirectoryEntries(entry.name, in: folder)
+        add(&inner, to: &use, depth: depth + 1)
+      } catch {
+        // Removed meanwhile, or hidden; the superuser is never forbidden to look.
+        if error == .system(call: "open", code: EACCES) { use.isClosed = true }
+      }
     }
   }
 

@@ -50,6 +50,9 @@ struct DiskWatch {
     if work.entries + temporary.entries > FileTree.maxEntries {
       return "disk: the job has made more than \(FileTree.maxEntries) files"
     }
+    if work.isClosed || temporary.isClosed {
+      return "disk: the job has made a folder that cannot be looked into"
+    }
     if work.isTooDeep || temporary.isTooDeep {
       return "disk: the job's folders are deeper than \(FileTree.maxDepth)"
     }

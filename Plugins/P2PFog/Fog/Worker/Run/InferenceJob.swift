@@ -60,7 +60,7 @@ struct InferenceJob {
       }
       log.add(.stdout, Array("answered \(number + 1) of \(prompts.count)\n".utf8))
       lease.advance(usage(began), progress: Double(number + 1) / Double(prompts.count))
-      try log.sendSome()
+      try log.sendSoon()
     }
     return try finish(model, answers, began)
   }

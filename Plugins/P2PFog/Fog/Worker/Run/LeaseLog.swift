@@ -1,5 +1,6 @@
 import GatewayPlugin
 import PluginStorage
+import Synchronization
 
 /// The log of one job on its way to the coordinator; used by the job's thread alone.
 ///
@@ -20,8 +21,23 @@ package final class LeaseLog {
   /// Nanoseconds before a piece is tried again.
   static let pause: UInt64 = 250_000_000
 
+  /// A piece on its way on another thread.
+  private enum Flight {
+    case none
+    case under
+    case landed(Result<CallBody?, any Error>)
+  }
+
   private let calls: LeaseCalls
+  private let submit: @Sendable (@escaping @Sendable () -> Void) throws -> Void
   private let limit: Int
+  private let flight = Box()
+
+  /// What the other thread writes and this one reads.
+  private final class Box: Sendable {
+    let state = Mutex<Flight>(.none)
+  }
+
   private var held: [(stream: Stream, bytes: [UInt8])] = []
   private var heldBytes = 0
   /// Bytes that the coordinator has.
@@ -34,9 +50,15 @@ package final class LeaseLog {
   ///
   /// - Parameters:
   ///   - calls: To the coordinator.
+  ///   - submit: Runs something short on another thread.
   ///   - limit: Bytes that are kept; what comes then is dropped, and one line of the node's says so.
-  package init(_ calls: LeaseCalls, limit: Int) {
+  package init(
+    _ calls: LeaseCalls,
+    submit: @escaping @Sendable (@escaping @Sendable () -> Void) throws -> Void,
+    limit: Int
+  ) {
     self.calls = calls
+    self.submit = submit
     self.limit = limit
   }
 
@@ -73,32 +95,68 @@ package final class LeaseLog {
     }
   }
 
-  /// Sends one piece, if there is one and the last failure is a while ago.
+  /// Sends a piece on another thread, if there is one and none is under way, and takes over how the one before ended.
   ///
-  /// - Parameter timeout: The call may take so long.
-  /// - Returns: Whether there may be more to send at once.
+  /// Never waits: whoever watches a program looks at its limits also while the coordinator is slow.
+  ///
   /// - Throws: `LeaseStopped`, `CallFailure.refused`.
-  @discardableResult
-  package func sendSome(timeout: Duration = .seconds(2)) throws -> Bool {
-    guard let first = held.first, Clock.monotonic() >= nextTry else { return false }
-    let answer = try calls.askOnce(
+  package func sendSoon() throws {
+    guard try land(), let first = held.first, Clock.monotonic() >= nextTry else { return }
+    flight.state.withLock { $0 = .under }
+    let (calls, offset, flight) = (calls, offset, flight)
+    do {
+      try submit {
+        let result = Result { try Self.send(first.stream, first.bytes, offset, calls) }
+        flight.state.withLock { $0 = .landed(result) }
+      }
+    } catch {
+      // No thread is free.
+      flight.state.withLock { $0 = .none }
+      nextTry = Clock.monotonic() + Self.pause
+    }
+  }
+
+  private static func send(
+    _ stream: Stream,
+    _ bytes: [UInt8],
+    _ offset: Int,
+    _ calls: LeaseCalls
+  ) throws -> CallBody? {
+    try calls.askOnce(
       "fog.log",
       [
         .init(name: "offset", value: .integer(Int64(offset))),
-        .init(name: "stream", value: .string(first.stream.rawValue)),
+        .init(name: "stream", value: .string(stream.rawValue)),
       ],
-      bytes: first.bytes,
-      timeout: timeout
+      bytes: bytes
     )
+  }
+
+  /// Takes over how the piece under way ended; false while it has not.
+  private func land() throws -> Bool {
+    let landed = flight.state.withLock { flight in
+      let before = flight
+      if case .landed = before { flight = .none }
+      return before
+    }
+    switch landed {
+    case .none: return true
+    case .under: return false
+    case .landed(let result):
+      try take(try result.get())
+      return true
+    }
+  }
+
+  private func take(_ answer: CallBody?) throws {
     guard let answer else {
       nextTry = Clock.monotonic() + Self.pause
-      return false
+      return
     }
     guard let told = answer.json["offset"]?.asInteger else {
       throw NodeFault("the coordinator answered fog.log without an offset")
     }
     drop(upTo: Int(told))
-    return !held.isEmpty
   }
 
   /// Takes over how much the coordinator has.
@@ -122,8 +180,13 @@ package final class LeaseLog {
   ///
   /// - Throws: `LeaseStopped`, `CallFailure.refused`.
   package func sendAll() throws {
-    while !held.isEmpty {
-      if try !sendSome(timeout: LeaseCalls.timeout) { try calls.rest(milliseconds: 20) }
+    while true {
+      try calls.checkStop()
+      if try land() {
+        guard let first = held.first else { return }
+        try take(try Self.send(first.stream, first.bytes, offset, calls))
+      }
+      while Clock.monotonic() < nextTry { try calls.rest(milliseconds: 20) }
     }
   }
 }

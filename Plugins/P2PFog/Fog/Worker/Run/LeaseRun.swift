@@ -22,7 +22,7 @@ struct LeaseRun {
         around.warn("The folder of a job could not be removed.", "\(folder.path): \(error)")
       }
     }
-    let log = LeaseLog(calls, limit: lease.offer.logBytes)
+    let log = LeaseLog(calls, submit: around.submit, limit: lease.offer.logBytes)
     var training: TrainJob?
     end(work(folder, log, &training))
     training?.clear()
@@ -38,6 +38,14 @@ struct LeaseRun {
   ) -> LeaseResult? {
     do {
       try calls.checkStop()
+      let disk = lease.offer.requirements.diskMegabytes << 20
+      let size = lease.offer.inputs.reduce(0) { $0 + min($1.size, disk + 1) }
+      guard size <= disk else {
+        return LeaseResult(
+          .failed,
+          reason: "disk: the job's inputs have more than the \(disk) bytes that it asked for"
+        )
+      }
       let inputs = try LeaseInputs(calls: calls, folder: folder).fetch()
       var result = try run(folder, log, inputs, &training)
       result.usage.outputBytes = result.outputs.reduce(0) { $0 + $1.size }

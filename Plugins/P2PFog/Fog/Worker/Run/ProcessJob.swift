@@ -122,7 +122,7 @@ struct ProcessJob {
           if stream == .stderr, complaint.count < 64 { complaint += bytes.prefix(64) }
         }
       }
-      try log.sendSome()
+      try log.sendSoon()
       let now = Clock.monotonic()
       note(group, began, now)
       if verdict == nil, end == nil {

@@ -143,7 +143,7 @@ struct TrainJob {
           usage: usage
         )
       }
-      while try log.sendSome() {}
+      try log.sendSoon()
       try calls.rest(milliseconds: 300)
     }
   }
