@@ -237,7 +237,9 @@ let package = Package(
     ),
     .testTarget(
       name: "P2PFogTests",
-      dependencies: ["P2PFog", "Peering", "PluginStorage", "GatewayPlugin", "Wire"],
+      dependencies: [
+        "P2PFog", "AgentForge", "CZlib", "Peering", "PluginStorage", "GatewayPlugin", "Wire",
+      ],
       path: "Tests/P2PFogTests",
       swiftSettings: tested
     ),

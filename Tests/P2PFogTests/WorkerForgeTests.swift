@@ -180,7 +180,7 @@ struct WorkerForgeTests {
     forge.book.withLock {
       $0.startError = [
         "status": 422, "code": "VALIDATION_ERROR", "message": "No.",
-        "details": ["errors": [["field": "phase_name", "reason": "must be one of cognate"]]],
+        "details": [["field": "phase_name", "reason": "must be one of cognate"]],
       ]
     }
     let invalid = try Self.run(bench, .train, Self.body, files: [("a", [65])])

@@ -42,19 +42,46 @@ extension FogWorker {
     guard isDue else { return }
     // When no worker is free, the next look is soon enough.
     try? around.submit { [self] in
-      let trains = ask(TrainJob.service, isSwept ? "describe" : "sweep")
+      let trains = look(TrainJob.service, isSwept ? "describe" : "sweep")
       // An empty question is answered with an error, by whoever is there to answer.
-      let answers = ask(InferenceJob.service, "generate") != nil
+      let answers = look(InferenceJob.service, "generate")
       forge.withLock {
-        if !isSwept, trains?["left"]?.asInteger == 0 { $0.isSwept = true }
-        $0.trains = trains != nil && $0.isSwept
-        $0.answers = answers
+        if case .here(let answer) = trains, !isSwept, answer["left"] == 0 { $0.isSwept = true }
+        $0.trains = trains.isHere(before: $0.trains) && $0.isSwept
+        $0.answers = answers.isHere(before: $0.answers)
       }
     }
   }
 
-  private func ask(_ service: String, _ method: String) -> JSON? {
-    try? around.service(.init(service, method, [:], subject: "fog:node", timeout: .seconds(3)))
+  /// What a look for a service finds.
+  private enum Look {
+    case here(JSON)
+    case absent
+    /// Busy, or being replaced: as it was.
+    case unknown
+
+    func isHere(before: Bool) -> Bool {
+      switch self {
+      case .here: true
+      case .absent: false
+      case .unknown: before
+      }
+    }
+  }
+
+  private func look(_ service: String, _ method: String) -> Look {
+    do throws(HostRefusal) {
+      let call = WorkerSurroundings.ServiceCall(
+        service,
+        method,
+        [:],
+        subject: "fog:node",
+        timeout: .seconds(3)
+      )
+      return .here(try around.service(call))
+    } catch .notFound { return .absent } catch .unsupported { return .absent } catch {
+      return .unknown
+    }
   }
 
   private func register(_ peer: PeerID) {

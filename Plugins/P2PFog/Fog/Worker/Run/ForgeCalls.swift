@@ -72,7 +72,7 @@ struct ForgeCalls {
 
   /// A message with the fields that it is about.
   private static func sentence(_ message: String, _ details: JSON?) -> String {
-    let errors = details?["errors"]?.asArray ?? []
+    let errors = details?.asArray ?? []
     let parts = errors.prefix(5).compactMap { error -> String? in
       guard let field = error["field"]?.asString, let reason = error["reason"]?.asString else {
         return nil

@@ -116,6 +116,7 @@ struct TrainJob {
   private func follow(_ run: String, _ began: UInt64) throws -> LeaseResult {
     let most = UInt64(lease.offer.requirements.maxDurationSeconds) * 1_000_000_000
     var line = 0
+    var step: JSON = 0
     while true {
       let status = try forge.ask(
         Self.service,
@@ -125,6 +126,10 @@ struct TrainJob {
       for entry in status["lines"]?.asArray ?? [] {
         line = max(line, Int(entry["sequence"]?.asInteger ?? 0))
         log.add(.stdout, Array(((entry["line"]?.asString ?? "") + "\n").utf8))
+      }
+      if let now = status["step"], now != step, let text = Self.progress(status) {
+        step = now
+        log.add(.stdout, Array((text + "\n").utf8))
       }
       let usage = note(status, began)
       switch status["status"]?.asString {
@@ -146,6 +151,16 @@ struct TrainJob {
       try log.sendSoon()
       try calls.rest(milliseconds: 300)
     }
+  }
+
+  /// A line of how far a run is.
+  private static func progress(_ status: JSON) -> String? {
+    guard let step = status["step"]?.asInteger, let steps = status["steps"]?.asInteger,
+      let loss = status["loss"]?.asNumber
+    else { return nil }
+    let thousandths = Int((min(max(loss, 0), 1e12) * 1000).rounded())
+    let rest = String(thousandths % 1000 + 1000).dropFirst()
+    return "step \(step) of \(steps), loss \(thousandths / 1000).\(rest)"
   }
 
   private func note(_ status: JSON, _ began: UInt64) -> Usage {
