@@ -39,4 +39,49 @@ struct MeshDeliveryTests {
     #expect(delivered >= 1998)
     #expect(receipts >= 1998)
   }
+
+  @Test("a new name and endpoint reach the others")
+  func renamed() throws {
+    let network = SimulatedNetwork(seed: 8)
+    network.addAcquainted(5)
+    network.run(5 * SimulatedNetwork.second)
+    let elsewhere = SimulatedNetwork.endpoint(900)
+    network.with(2) { $0.mesh.rename(endpoint: elsewhere, name: "new", now: network.now) }
+    network.run(3 * SimulatedNetwork.second)
+    let id = network.peers[2].id
+    for peer in network.peers where peer.index != 2 {
+      let record = try #require(peer.roster.record(of: id))
+      #expect(record.name == "new" && record.endpoint == elsewhere)
+    }
+    #expect(network.peers[2].actions.contains(.record(network.peers[2].mesh.record)))
+  }
+
+  @Test("a peer that moves to another address goes on where it is")
+  func moved() {
+    let network = SimulatedNetwork(seed: 9)
+    network.addAcquainted(3)
+    network.run(5 * SimulatedNetwork.second)
+    network.move(1, to: SimulatedNetwork.endpoint(901))
+    network.run(3 * SimulatedNetwork.second)
+    let id = network.send(from: 0, to: 1)
+    network.run(SimulatedNetwork.second)
+    #expect(network.peers[1].received.map(\.id) == [id])
+    #expect(
+      network.peers[0].mesh.endpoint(of: network.peers[1].id) == SimulatedNetwork.endpoint(901)
+    )
+  }
+
+  @Test("a peer that has lost its memory is spoken with again at once")
+  func restarted() {
+    let network = SimulatedNetwork(seed: 10)
+    network.addAcquainted(4)
+    network.run(5 * SimulatedNetwork.second)
+    network.restart(1)
+    network.run(3 * SimulatedNetwork.second)
+    let there = network.send(from: 0, to: 1)
+    let back = network.send(from: 1, to: 2)
+    network.run(2 * SimulatedNetwork.second)
+    #expect(network.peers[1].received.map(\.id) == [there])
+    #expect(network.peers[2].received.map(\.id) == [back])
+  }
 }

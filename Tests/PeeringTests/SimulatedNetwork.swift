@@ -176,6 +176,19 @@ final class SimulatedNetwork {
     schedule(index)
   }
 
+  /// Starts a peer anew, with its roster and without its sessions.
+  func restart(_ index: Int) {
+    let peer = peers[index]
+    let record = PeerRecord(
+      peer.identity,
+      sequence: now.wall,
+      endpoint: peer.endpoint,
+      name: "again"
+    )
+    peer.mesh = Mesh(identity: peer.identity, record: record, seed: UInt64(index) + 1000)
+    wake(index)
+  }
+
   /// Moves a peer to another address, as a change of network does.
   func move(_ index: Int, to endpoint: Endpoint) {
     places[peers[index].endpoint] = nil

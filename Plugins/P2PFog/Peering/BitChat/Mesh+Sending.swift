@@ -20,8 +20,10 @@ extension Mesh {
     now: Moment
   ) {
     counts.messagesSent += 1
-    let isTimely = message.sentAt.distance(to: now.wall).magnitude <= Self.clockTolerance
-    guard message.payload.count <= PeerMessage.payloadLimit, message.sender == identity.id, isTimely
+    let isTimely =
+      max(message.sentAt, now.wall) - min(message.sentAt, now.wall) <= Self.clockTolerance
+    guard !isLeaving, message.payload.count <= PeerMessage.payloadLimit,
+      message.sender == identity.id, isTimely
     else { return giveUp(message.id, .refused) }
     if message.recipient == identity.id {
       actions.append(.received(message, hops: 0, from: identity.id))

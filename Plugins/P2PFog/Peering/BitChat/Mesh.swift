@@ -175,7 +175,7 @@ package struct Mesh: Sendable {
     }
   }
 
-  /// Begins a handshake; `connected` or `refused` tells how it ends.
+  /// Begins a handshake; `connected` or `refused` tells how it ends, once for all calls with one peer while it lasts.
   ///
   /// - Parameters:
   ///   - endpoint: Where the other is.
@@ -188,6 +188,7 @@ package struct Mesh: Sendable {
     invitation: [UInt8]? = nil,
     now: Moment
   ) {
+    guard !isLeaving else { return actions.append(.refused(endpoint, .busy)) }
     if let expected, sessions.isOpen(expected), invitation == nil {
       return actions.append(.connected(expected, sessions.endpoint(of: expected) ?? endpoint))
     }
@@ -208,6 +209,17 @@ package struct Mesh: Sendable {
     membership.outputs = []
     drainDatagrams()
     isLeaving = true
+  }
+
+  /// Shows this peer under another endpoint or name from now on.
+  ///
+  /// - Parameters:
+  ///   - endpoint: As other peers reach it.
+  ///   - name: At most 64 bytes.
+  ///   - now: The time.
+  package mutating func rename(endpoint: Endpoint, name: String, now: Moment) {
+    membership.renew(endpoint: endpoint, name: name, after: 0, now: now)
+    sessions.record = membership.record
   }
 
   /// Ends the sessions with a peer and forgets it as a member, as when the roster has banned it.

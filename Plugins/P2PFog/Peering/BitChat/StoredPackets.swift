@@ -22,6 +22,9 @@ package struct StoredPackets: Sendable {
 
   private var items: [PeerID: [Name: Item]] = [:]
   private var messages: [MessageKey: Int] = [:]
+  // Packets of each priority, 1 to 10: a search for one to forget is made only when it finds one.
+  private var priorities = [Int](repeating: 0, count: 11)
+  private var expiredAt: UInt64 = 0
   /// Bytes of all bodies that wait.
   package private(set) var bytes = 0
 
@@ -54,6 +57,7 @@ package struct StoredPackets: Sendable {
     }
     items[peer, default: [:]][name] = Item(name: name, packet: packet, storedAt: now)
     messages[message, default: 0] += 1
+    priorities[Int(packet.priority)] += 1
     bytes += packet.body.count
     return true
   }
@@ -86,11 +90,15 @@ package struct StoredPackets: Sendable {
     guard let item = items[peer]?.removeValue(forKey: name) else { return }
     if items[peer]?.isEmpty == true { items[peer] = nil }
     bytes -= item.packet.body.count
+    priorities[Int(item.packet.priority)] -= 1
     let left = messages[name.message, default: 1] - 1
     messages[name.message] = left > 0 ? left : nil
   }
 
   private mutating func expire(now: UInt64) {
+    // A thousandth of the time at most, so that a flood of packets does not make a search each.
+    guard now - expiredAt >= timeLimit / 1000 else { return }
+    expiredAt = now
     for (peer, held) in items {
       for (name, item) in held where now - item.storedAt >= timeLimit { remove(name, for: peer) }
     }
@@ -98,6 +106,7 @@ package struct StoredPackets: Sendable {
 
   /// Forgets the oldest message of the lowest priority that is lower than `priority`.
   private mutating func evict(below priority: UInt8) -> Bool {
+    guard priorities[..<Int(priority)].contains(where: { $0 > 0 }) else { return false }
     var worst: (peer: PeerID, item: Item)?
     for (peer, held) in items {
       for item in held.values where item.packet.priority < priority {

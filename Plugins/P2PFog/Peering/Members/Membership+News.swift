@@ -52,8 +52,13 @@ extension Membership {
   /// Says, under a new signature, that this peer is alive.
   private mutating func refute(_ sequence: UInt64, now: Moment) {
     guard refutations.take(now: now.monotonic) else { return }
+    renew(endpoint: record.endpoint, name: record.name, after: sequence, now: now)
+  }
+
+  /// Makes a new record of this peer and tells it.
+  mutating func renew(endpoint: Endpoint, name: String, after sequence: UInt64, now: Moment) {
     let next = max(now.wall, max(sequence, record.sequence) + 1)
-    record = PeerRecord(identity, sequence: next, endpoint: record.endpoint, name: record.name)
+    record = PeerRecord(identity, sequence: next, endpoint: endpoint, name: name)
     outputs.append(.record(record))
     news.add(.alive(record))
     gossipAt = min(gossipAt, now.monotonic)
