@@ -80,6 +80,7 @@ struct SandboxGroupTests {
       work: "/w",
       temporary: "/t",
       users: "/u",
+      devices: GPUFacts.devices([1]),
       limits: .init(memoryBytes: 8 << 20, millicores: 1, processes: 1),
       fileBytes: 1
     )
@@ -91,6 +92,8 @@ struct SandboxGroupTests {
     // Writable are the job's two folders, nothing else of the machine.
     let binds = options.indices.filter { options[$0] == "--bind" }.map { options[$0 + 1] }
     #expect(binds == ["/t", "/w"])
+    let devices = options.indices.filter { options[$0] == "--dev-bind" }.map { options[$0 + 1] }
+    #expect(devices == ["/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia1"])
     let reads = options.indices.filter { options[$0] == "--ro-bind" }.map { options[$0 + 1] }
     #expect(reads == ["/usr", "/etc/alternatives", "/u/passwd", "/u/group", "/proc/sys"])
   }

@@ -158,6 +158,30 @@ struct WorkerTests {
     }
   }
 
+  @Test("each GPU belongs to one lease at a time")
+  func gpusAreShared() throws {
+    var book = Self.book()
+    let peer = ScriptedCoordinator.id(2)
+    var room = Self.room
+    room.gpus = 3
+    func take(_ id: String, _ count: Int) throws -> [Int]? {
+      let offer = Self.offer(id) {
+        $0.requirements.gpuCount = count
+        $0.requirements.cpuMillicores = 100
+        $0.requirements.memoryMegabytes = 16
+        $0.requirements.diskMegabytes = 1
+      }
+      return try book.take(offer, from: peer, room, at: 0)?.gpus
+    }
+    #expect(try take("a", 2) == [0, 1])
+    #expect(try take("b", 0) == [])
+    #expect(Self.refusal { _ = try take("c", 2) } == "NO_ROOM")
+    book.forget(.init(peer, "b"))
+    #expect(try take("d", 1) == [2])
+    book.forget(.init(peer, "a"))
+    #expect(try take("e", 1) == [0])
+  }
+
   @Test("the same lease again is accepted and does not run twice, even after its end")
   func leasesRunOnce() throws {
     var book = Self.book()

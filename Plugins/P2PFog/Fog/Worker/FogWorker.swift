@@ -177,6 +177,9 @@ package final class FogWorker: Sendable {
     if offer.type == .process, case .failure(let refusal) = isolation.withLock({ $0 }) {
       throw .refused(code: "CANNOT_ISOLATE", message: refusal.description)
     }
+    guard offer.type == .process || offer.requirements.gpuCount == 0 else {
+      throw .refused(code: "NO_CAPABILITY", message: "Agent Forge computes on processors alone")
+    }
     let standing = forge.withLock { $0 }
     guard offer.type != .train || standing.trains, offer.type != .inference || standing.answers
     else { throw .refused(code: "NO_CAPABILITY", message: "Agent Forge does not run here") }

@@ -159,7 +159,9 @@ package struct WorkerBook: Sendable {
       default: nil
       }
     if let lacking { throw .refused(code: "NO_ROOM", message: lacking) }
-    let lease = ActiveLease(key, offer, at: now)
+    let taken = Set(leases.values.flatMap(\.gpus))
+    let gpus = (0..<room.gpus).filter { !taken.contains($0) }.prefix(wanted.gpuCount)
+    let lease = ActiveLease(key, offer, gpus: Array(gpus), at: now)
     leases[key] = lease
     return lease
   }

@@ -5,6 +5,15 @@ package enum GPUFacts {
   /// Places of the tool; a search path could be anyone's.
   package static let programs = ["/usr/bin/nvidia-smi", "/usr/local/bin/nvidia-smi"]
 
+  /// Devices that programs need for these GPUs, as NVIDIA's driver names them.
+  ///
+  /// - Parameter numbers: Of the GPUs, from 0 in the order of their names.
+  /// - Returns: Paths; those of the driver itself only beside a GPU.
+  package static func devices(_ numbers: [Int]) -> [String] {
+    if numbers.isEmpty { return [] }
+    return ["/dev/nvidiactl", "/dev/nvidia-uvm"] + numbers.map { "/dev/nvidia\($0)" }
+  }
+
   /// Reads the names.
   ///
   /// - Parameter text: The tool's output.

@@ -35,12 +35,15 @@ package final class ActiveLease: Sendable {
 
   package let key: Key
   package let offer: LeaseOffer
+  /// Numbers of the GPUs that are this lease's alone.
+  package let gpus: [Int]
   private let state: Mutex<State>
 
   /// A lease whose job has not begun.
-  package init(_ key: Key, _ offer: LeaseOffer, at now: UInt64) {
+  package init(_ key: Key, _ offer: LeaseOffer, gpus: [Int] = [], at now: UInt64) {
     self.key = key
     self.offer = offer
+    self.gpus = gpus
     state = Mutex(State(renewedAt: now))
   }
 

@@ -51,6 +51,7 @@ struct ProcessJob {
           work: folder.work,
           temporary: folder.temporary,
           users: folder.users,
+          devices: GPUFacts.devices(lease.gpus).filter(SystemFile.exists),
           limits: limits,
           fileBytes: disk
         ),

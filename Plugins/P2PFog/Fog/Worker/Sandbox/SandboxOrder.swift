@@ -1,5 +1,5 @@
 /// A command to be run in a sandbox.
-package struct SandboxOrder: Sendable, Equatable {
+package struct SandboxOrder: Sendable {
   /// The program and its arguments; a program without a slash is looked up in `path`.
   package var command: [String]
   package var environment: [(name: String, value: String)]
@@ -9,6 +9,8 @@ package struct SandboxOrder: Sendable, Equatable {
   package var temporary: String
   /// Folder with the files `passwd` and `group` that stand for the machine's.
   package var users: String
+  /// Devices that the job may use, beside those that every program has.
+  package var devices: [String]
   package var limits: ControlGroup.Limits
   /// Bytes of any one file.
   package var fileBytes: Int
@@ -28,6 +30,7 @@ package struct SandboxOrder: Sendable, Equatable {
     work: String,
     temporary: String,
     users: String,
+    devices: [String] = [],
     limits: ControlGroup.Limits,
     fileBytes: Int
   ) {
@@ -36,6 +39,7 @@ package struct SandboxOrder: Sendable, Equatable {
     self.work = work
     self.temporary = temporary
     self.users = users
+    self.devices = devices
     self.limits = limits
     self.fileBytes = fileBytes
   }
@@ -51,12 +55,6 @@ package struct SandboxOrder: Sendable, Equatable {
 
   /// Folders of the machine that become part of the sandbox.
   var folders: [String] { [work, temporary, users] }
-
-  package static func == (left: SandboxOrder, right: SandboxOrder) -> Bool {
-    left.command == right.command && left.environment.elementsEqual(right.environment, by: ==)
-      && left.work == right.work && left.temporary == right.temporary && left.users == right.users
-      && left.limits == right.limits && left.fileBytes == right.fileBytes
-  }
 
   /// Options of bubblewrap (bwrap(1)), in the order in which it mounts; `command` follows them.
   ///
@@ -89,8 +87,10 @@ package struct SandboxOrder: Sendable, Equatable {
     words += ["--proc", "/proc"]
     // Whoever is the superuser outside may write settings there, whatever they are inside.
     for name in view.settings { words += ["--ro-bind", "/proc/\(name)", "/proc/\(name)"] }
+    words += ["--dev", "/dev"]
+    for device in devices { words += ["--dev-bind", device, device] }
     words += [
-      "--dev", "/dev", "--perms", "1777", "--size",
+      "--perms", "1777", "--size",
       "\(max(1 << 20, limits.memoryBytes / 2))",
       "--tmpfs", "/dev/shm", "--remount-ro", "/dev", "--bind", temporary, "/tmp", "--bind", work,
       "/work", "--chdir", "/work", "--remount-ro", "/",
