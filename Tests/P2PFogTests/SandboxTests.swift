@@ -155,6 +155,17 @@ struct SandboxTests {
     // The kernel stops the writer at the quota; what is there is no more than that.
     #expect(!bench.coordinator.text("one").contains("104857600"))
     #expect(one.outcome == "succeeded" || one.reason.hasPrefix("disk:"))
+    let file = try bench.run("exec head -c 100M /dev/zero > big", id: "file") {
+      $0.requirements.diskMegabytes = 4
+    }
+    #expect(file.outcome == "failed" && file.reason.hasPrefix("disk: "))
+    // The superuser looks into every folder; anyone else is told that one is closed.
+    let closed = try bench.run(
+      "mkdir d; head -c 1M /dev/zero > d/f; chmod 0 d; sleep 2",
+      id: "closed"
+    )
+    #expect(closed.outcome == "succeeded" || closed.reason.contains("cannot be looked into"))
+    #expect((closed.outcome == "succeeded") == (geteuid() == 0))
     let many = try bench.run(
       "i=0; while :; do head -c 500k /dev/zero > /tmp/f$i; i=$((i+1)); sleep 0.01; done",
       id: "many"

@@ -194,7 +194,12 @@ struct ProcessJob {
       } catch {
         return LeaseResult(.failed, exitCode: code, reason: error.reason, usage: usage)
       }
-      let reason = code == 0 ? "" : "exit: the command ended with code \(code)"
+      let reason =
+        switch code {
+        case 0: ""
+        case 128 + Int(SIGXFSZ): "disk: a file was to have more than \(disk) bytes"
+        default: "exit: the command ended with code \(code)"
+        }
       return LeaseResult(
         code == 0 ? .succeeded : .failed,
         exitCode: code,

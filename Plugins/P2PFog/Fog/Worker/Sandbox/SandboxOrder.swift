@@ -90,8 +90,6 @@ package struct SandboxOrder: Sendable {
     words += ["--dev", "/dev"]
     for device in devices { words += ["--dev-bind", device, device] }
     words += [
-      "--perms", "1777", "--size",
-      "\(max(1 << 20, limits.memoryBytes / 2))",
       "--tmpfs", "/dev/shm", "--remount-ro", "/dev", "--bind", temporary, "/tmp", "--bind", work,
       "/work", "--chdir", "/work", "--remount-ro", "/",
       // bubblewrap hands on what it was given itself; the job's own names stand after that.
