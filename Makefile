@@ -139,8 +139,6 @@ libraries:
 	  missing='pkg-config libsqlite3-dev libssl-dev zlib1g-dev'
 	fi
 	[ -z "$$missing" ] || need $$missing
-	# Commands of others run in it. A gateway without it refuses such jobs and says why, so its lack stops nothing here.
-	command -v bwrap >/dev/null || apt bubblewrap || say "bubblewrap could not be installed: fog jobs of type process will be refused"
 
 # What runs the programs of fog jobs. A gateway without it serves all else, and says why it takes no such jobs.
 sandbox:
