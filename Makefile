@@ -195,6 +195,7 @@ lint: swift
 	    *) echo ".swift-format: there is no rule $$rule" >&2; status=1 ;;
 	  esac
 	done
+	peering=$$(find Plugins/P2PFog/Peering -name '*.swift')
 	wire=$$(mktemp -d)
 	trap 'rm -r "$$wire"' EXIT
 	compile='swiftc -parse-as-library -swift-version 6 -package-name gateway -I Host/COpenSSL -I Host/CSQLite'
@@ -205,7 +206,7 @@ lint: swift
 	}
 	module Wire Host/Wire/*.swift
 	module PluginStorage Plugins/Storage/*.swift
-	module Peering $$(find Plugins/P2PFog/Peering -name '*.swift')
+	module Peering $$peering
 	for target in Tests/Fuzz/*.swift; do $$compile -typecheck -I "$$wire" $$target || status=$$?; done
 	exit $$status
 
