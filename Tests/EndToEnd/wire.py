@@ -19,8 +19,10 @@ class Wire:
     def __init__(self, seed=1):
         self.loss, self.delay, self.cut = 0.0, 0.0, False
         self.seen = []  # (kind, direction, bytes) of all that passed
+        self.streams = {}  # of a connection's end: all that came from it, while the wire `keeps`
         self.dropped = self.passed = 0
         self.keeps = False
+        self.apart = set()  # ports of loopback whose datagrams do not pass, nor those to them
         self.target = None
         self._random = random.Random(seed)
         self._selector = selectors.DefaultSelector()
@@ -99,6 +101,9 @@ class Wire:
                 out.setblocking(False)
                 self._outward[sender] = out
                 self._selector.register(out, selectors.EVENT_READ, lambda one, to=sender: self._back(one, to))
+            if sender[1] in self.apart:
+                self.dropped += 1
+                continue
             self._carry("in", data, out, self.target)
 
     def _back(self, out, sender):
@@ -107,6 +112,9 @@ class Wire:
                 data, _ = out.recvfrom(4096)
             except (BlockingIOError, ConnectionRefusedError):
                 return
+            if sender[1] in self.apart:
+                self.dropped += 1
+                continue
             self._carry("out", data, self._udp, sender)
 
     def _carry(self, way, data, out, address):
@@ -153,6 +161,8 @@ class Wire:
             if not data or self.cut:
                 raise ConnectionResetError
             self._note("tcp", way, data)
+            if self.keeps:
+                self.streams.setdefault((way, one), bytearray()).extend(data)
             self._pairs[one].sendall(data)
         except OSError:
             self._close(one)

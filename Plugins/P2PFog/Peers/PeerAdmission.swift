@@ -23,7 +23,12 @@ extension PeerService {
       guard link.peer != identity.id else {
         throw Failure.conflict("This invitation is of this gateway itself; hand it to another.")
       }
-      return try connect(within: limit) { [self] loop, done in redeem(link, on: loop, done) }
+      try answering { () throws(StorageError) in try store.pardon(link.peer) }
+      return try connect(within: limit) { loop, done in
+        loop.pardon(link.peer)
+        loop.know(link.peer)
+        loop.connect(to: link.endpoint, expecting: link.peer, invitation: link.secret, done)
+      }
     case .peer(let id, let endpoint, let mayBeNode):
       guard id != identity.id else { throw Failure.conflict("This is the gateway itself.") }
       try answering { () throws(StorageError) in
@@ -32,6 +37,7 @@ extension PeerService {
       return try connect(within: limit) { loop, done in
         loop.pardon(id)
         loop.know(id)
+        loop.keepMeeting(id, at: endpoint)
         loop.connect(to: endpoint, expecting: id, invitation: nil, done)
       }
     }
@@ -118,6 +124,23 @@ extension PeerService {
       ],
       message: "Discovery finished"
     )
+  }
+
+  /// Forgets a peer and ends all that connects it, before this returns.
+  ///
+  /// - Returns: Whether it was known.
+  func ban(_ id: PeerID) throws -> Bool {
+    let now = UInt64(Clock.wall() / 1_000_000)
+    guard try answering({ () throws(StorageError) in try store.ban(id, now: now) }) else {
+      return false
+    }
+    let gate = Gate()
+    network.post { loop in
+      loop.ban(id)
+      loop.afterStatus { gate.open() }
+    }
+    _ = gate.wait(atMost: .seconds(2))
+    return true
   }
 
   private func connect(

@@ -86,9 +86,12 @@ package final class PeerService: Sendable {
       }
       for peer in settings.peers {
         loop.know(peer.id)
-        loop.connect(to: peer.endpoint, expecting: peer.id, invitation: nil) { _ in }
+        loop.keepMeeting(peer.id, at: peer.endpoint)
       }
-      for link in settings.join { redeem(link, on: loop) { _ in } }
+      for link in settings.join {
+        loop.know(link.peer)
+        loop.keepMeeting(link.peer, at: link.endpoint, invitation: link.secret)
+      }
       try resendUnsettled(on: loop)
     } catch {
       host.log.error("What is kept of peers cannot be read.", ["why": "\(error)"])
@@ -128,16 +131,6 @@ package final class PeerService: Sendable {
     lingering.withLock { $0 = isBusy }
   }
 
-  /// Redeems an invitation on the loop's thread.
-  func redeem(
-    _ link: InvitationLink,
-    on loop: PeerLoop,
-    _ completion: @escaping @Sendable (Result<PeerID, ConnectRefusal>) -> Void
-  ) {
-    loop.know(link.peer)
-    loop.connect(to: link.endpoint, expecting: link.peer, invitation: link.secret, completion)
-  }
-
   /// Whether it was activated just now: the loop may not have had its first turn.
   var isStarting: Bool {
     Clock.monotonic() < activatedAt.load(ordering: .relaxed) + Self.startLimit
@@ -149,7 +142,9 @@ package final class PeerService: Sendable {
   private func restore(_ entry: PeerStore.Entry, on loop: PeerLoop) {
     guard !entry.isBanned else { return loop.ban(entry.id) }
     if let record = entry.record { loop.restore(record) } else { loop.know(entry.id) }
-    if let endpoint = entry.endpoint ?? entry.record?.endpoint {
+    if let endpoint = entry.endpoint {
+      loop.keepMeeting(entry.id, at: endpoint)
+    } else if let endpoint = entry.record?.endpoint {
       loop.connect(to: endpoint, expecting: entry.id, invitation: nil) { _ in }
     }
   }
@@ -162,12 +157,14 @@ extension PeerService {
   private func store(_ batch: NetworkBatch) throws {
     let now = UInt64(Clock.wall() / 1_000_000)
     do {
-      if try Folder.space(host.dataDirectory).free < settings.minFreeBytes, !batch.arrivals.isEmpty
+      // Small and few: the room that messages must leave is for such.
+      try store.apply(batch.changes, now: now)
+      if !batch.arrivals.isEmpty,
+        try Folder.space(host.dataDirectory).free < settings.minFreeBytes
       {
         throw StorageError.full
       }
       let stored = try messages.receive(batch.arrivals, now: now)
-      try store.apply(batch.changes, now: now)
       lastFailure.withLock { $0 = nil }
       for entry in stored { publish(entry, event: "message") }
     } catch {

@@ -102,11 +102,7 @@ struct PeerRoutes {
       parameters: [Self.id]
     ) { [service, forgotten] request in
       let id = try Self.peer(request)
-      let now = UInt64(Clock.wall() / 1_000_000)
-      let wasKnown = try answering { () throws(StorageError) in try service.store.ban(id, now: now)
-      }
-      guard wasKnown else { throw Self.unknown(id) }
-      service.network.post { $0.ban(id) }
+      guard try service.ban(id) else { throw Self.unknown(id) }
       forgotten(id)
       return .data(["peer_id": .string("\(id)"), "removed": true], message: "Peer removed")
     }

@@ -92,6 +92,13 @@ package struct PeerStore: Sendable {
     }
   }
 
+  /// Lifts a ban, where there is one.
+  package func pardon(_ id: PeerID) throws(StorageError) {
+    try database.write { (connection) throws(StorageError) -> Void in
+      try connection.run("UPDATE peers SET banned = 0 WHERE id = ?1", [.text(id.description)])
+    }
+  }
+
   /// Whether this gateway works for a peer.
   package func setCoordinator(_ id: PeerID, _ isCoordinator: Bool) throws(StorageError) {
     try database.write { (connection) throws(StorageError) -> Void in

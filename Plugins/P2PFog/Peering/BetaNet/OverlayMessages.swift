@@ -1,13 +1,5 @@
 /// Messages over circuits.
 extension Overlay {
-  /// Takes back that a message was received: it could not be stored, and its sender tries again.
-  ///
-  /// Only where the links of this turn are closed before anything else leaves by them, its confirmation among it.
-  package mutating func retract(_ message: PeerMessage) {
-    seen.remove(message.id, from: message.sender)
-    counters.receivedMessages -= 1
-  }
-
   /// Sends a message to one peer over a circuit.
   ///
   /// It goes in cells over a circuit to the recipient, which confirms it; when the circuit breaks first, over another one, until
@@ -158,6 +150,14 @@ extension Overlay {
 
   mutating func giveUp(_ id: [UInt8], _ why: Undelivered) {
     if outbox.remove(id) != nil { undelivered(id, why) }
+  }
+
+  /// Takes back that a message was received: it could not be stored, and its sender must send it again.
+  ///
+  /// What `actions` held together with it must not be written.
+  package mutating func takeBack(_ message: PeerMessage) {
+    seen.remove(message.id, from: message.sender)
+    counters.receivedMessages -= 1
   }
 
   private mutating func undelivered(_ id: [UInt8], _ why: Undelivered) {

@@ -23,14 +23,6 @@ extension Mesh {
     }
   }
 
-  /// Takes back that a message was received: it could not be stored, and its origin sends it again.
-  ///
-  /// Only where the actions of the same turn, its receipt among them, are not carried out.
-  package mutating func retract(_ message: PeerMessage) {
-    delivered.remove(MessageKey(message.id, message.sender))
-    counts.messagesReceived -= 1
-  }
-
   private mutating func deliver(
     _ packet: MeshPacket,
     _ body: [UInt8],

@@ -229,5 +229,15 @@ package struct Mesh: Sendable {
     membership.closed(peer)
   }
 
+  /// Takes back that a message was received: it could not be stored, and its sender must send it again.
+  ///
+  /// What `actions` held together with it must not be sent.
+  package mutating func takeBack(_ message: PeerMessage) {
+    let key = MessageKey(message.id, message.sender)
+    delivered.remove(key)
+    cache.forget(key)
+    counts.messagesReceived -= 1
+  }
+
   mutating func drop(_ reason: DropReason) { counts.drops[reason, default: 0] += 1 }
 }

@@ -62,6 +62,11 @@ package struct PacketCache: Sendable {
     }
   }
 
+  /// Forgets all sendings of a message, so that any of them is taken again.
+  mutating func forget(_ message: MessageKey) {
+    for attempt in UInt8.min...UInt8.max { entries[Key(message, .message, attempt)] = nil }
+  }
+
   /// Who brought a message here first: the way back to its origin.
   package func from(_ message: MessageKey, attempt: UInt8) -> PeerID? {
     entries[Key(message, .message, attempt)]?.from

@@ -18,8 +18,11 @@ extension DatagramSessions {
     once: Bool = false,
     now: UInt64
   ) -> Bool {
+    // Asked for at another address or with an invitation it may succeed where the one under way does not.
     let isUnderWay = initiations.values.contains {
-      expected != nil ? $0.expected == expected && $0.isAsked == isAsked : $0.endpoint == endpoint
+      guard expected != nil else { return $0.endpoint == endpoint }
+      guard $0.expected == expected, $0.isAsked == isAsked else { return false }
+      return !isAsked || $0.endpoint == endpoint && (invitation == nil || $0.bringsInvitation)
     }
     guard !isUnderWay else { return false }
     guard initiations.count < settings.initiationLimit else {
@@ -45,6 +48,7 @@ extension DatagramSessions {
       endpoint: endpoint,
       expected: expected,
       isAsked: isAsked,
+      bringsInvitation: invitation != nil,
       ownName: name,
       firstMessage: message,
       datagram: datagram,

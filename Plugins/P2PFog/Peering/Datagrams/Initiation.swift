@@ -11,6 +11,8 @@ struct Initiation: Sendable {
   let expected: PeerID?
   /// Whether the operator asked for it and is told how it ends.
   let isAsked: Bool
+  /// Whether it can let this peer in where it is not known.
+  let bringsInvitation: Bool
   let ownName: UInt32
   let firstMessage: [UInt8]
   var stage = Stage.first

@@ -13,13 +13,6 @@ package final class PeerLoop {
   /// Nanoseconds between two publications of the status.
   private static let publicationPeriod: UInt64 = 250_000_000
 
-  /// A handshake that someone has asked for.
-  struct Meeting {
-    let endpoint: Endpoint
-    let peer: PeerID
-    let completion: @Sendable (Result<PeerID, ConnectRefusal>) -> Void
-  }
-
   let identity: Identity
   let settings: NetworkSettings
   let surroundings: PeerNetwork.Surroundings
@@ -31,8 +24,12 @@ package final class PeerLoop {
   var mesh: Mesh
   var overlay: Overlay
   var connections: [Int: Connection] = [:]
-  // Who waits for the end of a handshake by datagrams.
+  // Who waits for the end of a handshake by datagrams, and who is told it when the status shows it.
   var meetings: [Meeting] = []
+  var ended: [() -> Void] = []
+  // What of the roster could not be stored; tried again with the next that comes.
+  var unstored: [Roster.Change] = []
+  var appointments = Appointments()
   private var nextConnection = 1
   /// The moment of this turn.
   var now: Moment
@@ -100,14 +97,24 @@ package final class PeerLoop {
   func finishTurn() {
     if (mesh.deadline ?? .max) <= now.monotonic { mesh.advance(roster: &roster, now: now) }
     if (overlay.deadline ?? .max) <= now.monotonic { overlay.advance(roster: roster, now: now) }
+    keepAppointments()
     carryOut()
   }
 
   /// Whether the status should be published now.
   var shouldPublish: Bool {
-    guard now.monotonic - publishedAt >= Self.publicationPeriod else { return false }
+    guard now.monotonic - publishedAt >= Self.publicationPeriod || !ended.isEmpty else {
+      return false
+    }
     publishedAt = now.monotonic
     return true
+  }
+
+  /// Tells those who wait for it what the published status shows.
+  func tellEnded() {
+    let told = ended
+    ended = []
+    for tell in told { tell() }
   }
 
   /// Says goodbye, so that nobody has to find out.

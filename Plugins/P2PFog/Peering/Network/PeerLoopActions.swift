@@ -1,8 +1,11 @@
 /// What mesh and overlay have asked the loop to do.
 extension PeerLoop {
+  /// Changes of the roster that wait to be stored.
+  private static let unstoredLimit = 2 * Roster.limit
+
   /// Carries out all that is asked for: stores first, then tells and sends.
   func carryOut() {
-    while !mesh.actions.isEmpty || !overlay.actions.isEmpty {
+    while !mesh.actions.isEmpty || !overlay.actions.isEmpty || !roster.changes.isEmpty {
       let fromMesh = mesh.actions
       let fromOverlay = overlay.actions
       mesh.actions = []
@@ -13,6 +16,9 @@ extension PeerLoop {
     }
   }
 
+  /// Stores what came.
+  ///
+  /// - Returns: False when something is not stored: its senders have to send it again, and must not be told otherwise.
   private func store(_ fromMesh: [Mesh.Action], _ fromOverlay: [Overlay.Action]) -> Bool {
     var batch = NetworkBatch()
     for case .received(let message, let hops, _) in fromMesh {
@@ -21,19 +27,20 @@ extension PeerLoop {
     for case .received(let message) in fromOverlay {
       batch.arrivals.append((message, .betanet, nil))
     }
-    batch.changes = roster.changes
+    guard !batch.arrivals.isEmpty || !roster.changes.isEmpty else { return true }
+    batch.changes = unstored + roster.changes
     roster.changes = []
-    guard !batch.arrivals.isEmpty || !batch.changes.isEmpty else { return true }
+    unstored = []
     do {
       try surroundings.store(batch)
       return true
     } catch {
+      // The roster goes by them already; the newest matter most.
+      unstored = batch.changes.suffix(Self.unstoredLimit)
+      for case .received(let message, _, _) in fromMesh { mesh.takeBack(message) }
+      for case .received(let message) in fromOverlay { overlay.takeBack(message) }
       surroundings.warn("What came from peers could not be stored: \(error).")
-      for (message, transport, _) in batch.arrivals {
-        if transport == .bitchat { mesh.retract(message) } else { overlay.retract(message) }
-      }
-      // Kept for the next turn that stores anything.
-      roster.changes = batch.changes + roster.changes
+      // Nobody is told of a change of the roster, so that one which waits holds nothing up.
       return batch.arrivals.isEmpty
     }
   }
@@ -55,20 +62,18 @@ extension PeerLoop {
       tell(.member(peer, state: state.name))
     case .found(let peer, let endpoint, let name, let isKnown):
       tell(.found(peer, endpoint, name: name, isKnown: isKnown))
-    case .connected(let peer, _): endMeetings(.success(peer)) { $0.peer == peer }
-    case .refused(let endpoint, let refusal):
-      endMeetings(.failure(refusal)) { $0.endpoint == endpoint }
+    // The session may have come to be at another address than the one that was asked for.
+    case .connected(let peer, _): end(.success(peer)) { $0.peer == peer }
+    case .refused(let endpoint, let refusal): end(.failure(refusal)) { $0.endpoint == endpoint }
     case .record(let record): overlay.record = record
     }
   }
 
-  private func endMeetings(
-    _ result: Result<PeerID, ConnectRefusal>,
-    where isOver: (Meeting) -> Bool
-  ) {
-    let over = meetings.filter(isOver)
-    meetings.removeAll(where: isOver)
-    for meeting in over { meeting.completion(result) }
+  private func end(_ result: Result<PeerID, ConnectRefusal>, _ isMeant: (Meeting) -> Bool) {
+    for meeting in meetings where isMeant(meeting) {
+      ended.append { meeting.completion(result) }
+    }
+    meetings.removeAll(where: isMeant)
   }
 
   private func carryOut(_ action: Overlay.Action, isStored: Bool) {

@@ -17,6 +17,7 @@ extension PeerLoop {
   /// Forgets a peer and ends all that connects it.
   package func ban(_ id: PeerID) {
     roster.ban(id)
+    appointments.cancel(id)
     mesh.forget(id)
     overlay.drop(id, now: now)
   }
@@ -30,7 +31,7 @@ extension PeerLoop {
   ///
   /// - Parameters:
   ///   - endpoint: Where it should be.
-  ///   - peer: Who it should be.
+  ///   - expecting: Who it should be.
   ///   - invitation: The secret of an invitation to redeem.
   ///   - completion: Called once, on the loop's thread.
   package func connect(
@@ -39,9 +40,33 @@ extension PeerLoop {
     invitation: [UInt8]?,
     _ completion: @escaping @Sendable (Result<PeerID, ConnectRefusal>) -> Void
   ) {
-    meetings.append(Meeting(endpoint: endpoint, peer: peer, completion: completion))
+    meetings.append(Meeting(peer: peer, endpoint: endpoint, completion: completion))
     mesh.connect(endpoint, expecting: peer, invitation: invitation, now: now)
   }
+
+  /// Meets a peer by datagrams, now and again every few seconds until it is a member or was banned.
+  ///
+  /// - Parameters:
+  ///   - peer: A peer that the operator has named.
+  ///   - endpoint: Where it should be.
+  ///   - invitation: The secret of an invitation to redeem.
+  package func keepMeeting(_ peer: PeerID, at endpoint: Endpoint, invitation: [UInt8]? = nil) {
+    appointments.make(with: peer, at: endpoint, invitation: invitation, now: now.monotonic)
+  }
+
+  /// Begins the handshakes that are due.
+  func keepAppointments() {
+    for due in appointments.due(now: now.monotonic) {
+      if !roster.isKnown(due.peer) || mesh.member(due.peer)?.isPresent == true {
+        appointments.cancel(due.peer)
+      } else {
+        mesh.connect(due.endpoint, expecting: due.peer, invitation: due.invitation, now: now)
+      }
+    }
+  }
+
+  /// Calls `completion` when the status shows all that was asked before.
+  package func afterStatus(_ completion: @escaping () -> Void) { ended.append(completion) }
 
   /// Asks the local network who is there; `NetworkEvent.found` tells.
   package func discover() { mesh.discover(now: now) }

@@ -108,6 +108,7 @@ package final class PeerNetwork: Sendable {
       for work in takeWork() { work(loop) }
       loop.finishTurn()
       if loop.shouldPublish { publish(loop) }
+      loop.tellEnded()
     }
     loop.leave()
     snapshot.withLock { $0.isRunning = false }

@@ -1,0 +1,244 @@
+"""Messages between peers: to whom, by which transport, what becomes of them, who sees them."""
+
+import json
+import threading
+
+import pytest
+
+from conftest import eventually, make_token
+from peers import meet, peer, shared_peer  # noqa: F401
+from subscriber import Subscriber
+
+
+@pytest.fixture(scope="module")
+def trio(shared_peer):
+    """Three peers that know one another."""
+    peers = [shared_peer(name) for name in ("ada", "bob", "cyd")]
+    meet(*peers)
+    return peers
+
+
+@pytest.fixture
+def user(request):
+    """A name that no other test has."""
+    return request.node.name[:60].replace("[", "-").replace("]", "")
+
+
+@pytest.mark.parametrize("transport", ["auto", "bitchat", "betanet"])
+def test_a_message_reaches_a_user_of_a_peer(trio, user, transport):
+    ada, bob, _ = trio
+    more = {"hops": 2} if transport == "betanet" else {}
+    sent = ada.write(f"{user}@{bob.id}", {"text": "hello"}, transport=transport, wait_seconds=10, **more)
+    assert sent["status"] == "delivered" and sent["receipt_expected"] is True, sent
+    assert sent["transport_used"] == ("betanet" if transport == "betanet" else "bitchat")
+    assert sent["direction"] == "out" and sent["recipient"] == f"{user}@{bob.id}" and sent["priority"] == 5
+    (message,) = bob.inbox(user)
+    assert message["message_id"] == sent["message_id"] and message["sender"] == f"alice@{ada.id}"
+    assert message["message"] == {"type": "text", "payload": {"text": "hello"}} and message["status"] == "received"
+    assert message["transport_used"] == sent["transport_used"]
+    assert ada.message(sent["message_id"])["status"] == "delivered"
+
+
+def test_a_message_to_a_peer_itself_is_its_administrators_alone(trio, user):
+    ada, bob, _ = trio
+    sent = ada.write(bob.id, {"text": user}, wait_seconds=10)
+    assert sent["status"] == "delivered" and sent["recipient"] == bob.id
+    box = "/v1/p2p/messages?box=peer"
+    found = [one for one in bob.get(box, scope="read,admin")["messages"] if one["message_id"] == sent["message_id"]]
+    assert len(found) == 1 and found[0]["message"]["payload"] == {"text": user}
+    assert bob.ask("GET", box).status == 403
+    assert not any(one["message_id"] == sent["message_id"] for one in bob.inbox("alice"))
+
+
+def test_a_message_to_a_user_of_the_same_gateway_needs_no_network(trio, user):
+    ada = trio[0]
+    for recipient in (user, f"{user}@{ada.id}"):
+        sent = ada.write(recipient, {"to": recipient})
+        assert sent["status"] == "delivered" and sent["transport_used"] == "local"
+    second, first = ada.inbox(user)
+    assert first["message"]["payload"] == {"to": user} and first["sender"] == f"alice@{ada.id}"
+    assert second["number"] > first["number"]
+
+
+def test_a_message_to_everyone_reaches_every_peer_once(trio, user):
+    ada, bob, cyd = trio
+    sent = ada.write("*", {"text": user}, priority="urgent")
+    assert sent["status"] == "broadcast" and sent["receipt_expected"] is False and sent["recipient"] == "*"
+
+    def of(one):
+        messages = one.get("/v1/p2p/messages?box=peer&limit=200", scope="read,admin")["messages"]
+        return [message for message in messages if message["message_id"] == sent["message_id"]]
+
+    for one in (bob, cyd):
+        (message,) = eventually(lambda: of(one), what=f"{one.name} has it")
+        assert message["message"]["payload"] == {"text": user} and message["priority"] == 10
+    assert not of(ada)
+
+
+@pytest.mark.parametrize("transport", ["bitchat", "betanet"])
+def test_the_largest_message_arrives_whole_and_one_byte_more_is_refused(trio, user, transport):
+    ada, bob, _ = trio
+    text = "".join(chr(33 + index % 90) for index in range(65_536)).replace("\\", "/").replace('"', "'")
+    payload = {"text": text[: 65_536 - len('{"text":""}')]}
+    more = {"transport": transport, **({"hops": 2} if transport == "betanet" else {})}
+    sent = ada.write(f"{user}@{bob.id}", payload, wait_seconds=20, **more)
+    assert sent["status"] == "delivered", {**sent, "message": "…"}
+    (message,) = bob.inbox(user)
+    assert message["message"]["payload"] == payload
+    payload["text"] += "x"
+    body = {"recipient": f"{user}@{bob.id}", "message": {"payload": payload}, **more}
+    answer = ada.ask("POST", "/v1/p2p/message", body)
+    assert answer.status == 400 and answer.code == "VALIDATION_ERROR", answer
+    assert "65537 bytes as JSON; 65536 are allowed" in answer.content.decode()
+
+
+def test_the_inbox_has_pages_and_a_since_and_messages_are_read_and_deleted(trio, user):
+    ada, bob, _ = trio
+    for index in range(7):
+        kind = "note" if index % 2 else "text"
+        body = {"recipient": f"{user}@{bob.id}", "message": {"type": kind, "payload": {"index": index}},
+                "wait_seconds": 10}
+        assert ada.post("/v1/p2p/message", body, status=202)["status"] == "delivered"
+
+    def page(query=""):
+        found = bob.get(f"/v1/p2p/messages?{query}", user=user)
+        return [one["message"]["payload"]["index"] for one in found["messages"]], found["total_count"]
+
+    assert page() == ([6, 5, 4, 3, 2, 1, 0], 7)
+    assert page("limit=3&offset=2") == ([4, 3, 2], 7)
+    assert page("type=note") == ([5, 3, 1], 3)
+    assert page(f"peer={ada.id}&limit=1") == ([6], 7) and page(f"peer={bob.id}") == ([], 0)
+    numbers = [one["number"] for one in bob.inbox(user)]
+    assert page(f"after={numbers[3]}") == ([4, 5, 6], 3) and page(f"after={numbers[0]}") == ([], 0)
+    assert bob.post("/v1/p2p/messages/read", {"up_to": numbers[4]}, user=user) == {"read": 3}
+    assert bob.post("/v1/p2p/messages/read", {"up_to": numbers[4]}, user=user) == {"read": 0}
+    assert page("status=read") == ([2, 1, 0], 3)
+    (first, *_) = bob.inbox(user)
+    path = f"/v1/p2p/messages/{first['message_id']}"
+    for method in ("GET", "DELETE"):
+        assert bob.ask(method, path, user="eve").status == 404
+    assert bob.ask("DELETE", path, user=user).data == {"message_id": first["message_id"], "deleted": True}
+    assert bob.ask("DELETE", path, user=user).status == 404 and bob.ask("GET", path, user=user).status == 404
+    assert page()[1] == 6 and not bob.inbox("eve")
+    assert ada.message(first["message_id"])["status"] == "delivered", "the sender's copy is its own"
+
+
+def test_events_of_messages_are_their_users_alone(trio, user):
+    ada, bob, _ = trio
+
+    def messages(subscriber):
+        return [event for event in subscriber.of("p2p_event") if event.get("event") in ("message", "receipt")]
+
+    with Subscriber(bob.gateway, "p2p_event", token=make_token(user)) as his, \
+            Subscriber(bob.gateway, "p2p_event", token=make_token("eve")) as hers, \
+            Subscriber(ada.gateway, "p2p_event", token=make_token("alice")) as senders:
+        sent = ada.write(f"{user}@{bob.id}", {"text": "hello"}, wait_seconds=10)
+        (event,) = eventually(lambda: messages(his), what="the event")
+        assert event["message_id"] == sent["message_id"] and event["message"]["payload"] == {"text": "hello"}
+        assert event["event"] == "message" and event["sender"] == f"alice@{ada.id}"
+        (event,) = eventually(lambda: messages(senders), what="the receipt")
+        assert event["event"] == "receipt" and event["message_id"] == sent["message_id"]
+        # A further message for her: whatever went before it would have come by now.
+        ada.write(f"eve@{bob.id}", {"text": user}, wait_seconds=10)
+        (event,) = eventually(lambda: messages(hers), what="her event")
+        assert event["message"]["payload"] == {"text": user}
+        assert len(messages(his)) == 1
+
+
+def test_the_urgent_goes_before_the_rest_when_the_recipient_returns(peer):
+    ada, bob = peer("ada"), peer("bob")
+    meet(ada, bob)
+    bob.stop()
+    eventually(lambda: ada.peers()[bob.id]["status"] in ("left", "dead"), what="bob is gone")
+    for priority in (1, 5, 10):
+        sent = ada.write(f"bob@{bob.id}", {"priority": priority}, priority=priority)
+        assert sent["status"] == "sent"
+    bob.start()
+    found = eventually(lambda: len(bob.inbox("bob")) == 3 and bob.inbox("bob"), what="all are there")
+    assert sorted(one["priority"] for one in found) == [1, 5, 10]
+
+
+def test_a_message_for_a_peer_that_is_away_is_kept_by_others_when_its_sender_goes_too(peer):
+    ada, bob, cyd = peer("ada"), peer("bob"), peer("cyd")
+    meet(ada, bob, cyd)
+    bob.stop()
+    eventually(lambda: all(one.peers()[bob.id]["status"] == "left" for one in (ada, cyd)), what="bob has left")
+    sent = [ada.write(f"bob@{bob.id}", {"index": index})["message_id"] for index in range(10)]
+    eventually(lambda: cyd.count("messages_stored") == 10, what="cyd keeps them")
+    ada.kill()
+    bob.start()
+    eventually(lambda: len(bob.inbox("bob")) == 10, what="bob has them")
+    ada.start()
+    eventually(lambda: all(ada.message(one)["status"] == "delivered" for one in sent), what="ada knows it")
+    assert sorted(one["message"]["payload"]["index"] for one in bob.inbox("bob")) == list(range(10))
+    eventually(lambda: cyd.count("messages_stored") == 0, what="cyd keeps nothing")
+
+
+@pytest.mark.parametrize("transport", ["bitchat", "betanet"])
+def test_a_message_that_cannot_be_stored_is_never_confirmed(peer, transport):
+    ada, bob, cyd = peer("ada"), peer("bob", min_free_bytes=1 << 50), peer("cyd")
+    meet(ada, bob, cyd)
+    more = {"transport": transport, **({"hops": 2} if transport == "betanet" else {})}
+    sent = ada.write(f"bob@{bob.id}", {"text": "hello"}, wait_seconds=6, **more)
+    assert sent["status"] != "delivered", sent
+    assert not bob.inbox("bob")
+    health = eventually(lambda: bob.health()["status"] == "degraded" and bob.health())
+    assert health["detail"]["reason"] == "what peers send cannot be stored"
+    bob.stop()
+    bob.start(min_free_bytes=0)
+    if transport == "bitchat":
+        eventually(lambda: ada.message(sent["message_id"])["status"] == "delivered", what="it is delivered at last")
+        assert [one["message_id"] for one in bob.inbox("bob")] == [sent["message_id"]]
+    # Whoever was met while nothing could be stored is known all the same.
+    assert set(bob.peers()) == {ada.id, cyd.id}
+
+
+def test_many_senders_at_once_lose_and_double_nothing(trio, user):
+    ada, bob, cyd = trio
+    sent = []
+
+    def write(sender, recipient, count=40):
+        for index in range(count):
+            sent.append(sender.write(f"{user}@{recipient.id}", {"from": sender.name, "index": index})["message_id"])
+
+    threads = [threading.Thread(target=write, args=pair) for pair in [(ada, bob), (bob, ada), (ada, cyd), (cyd, bob)]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    def received():
+        return [message["message_id"] for one in trio for message in one.inbox(user)]
+
+    eventually(lambda: len(received()) >= len(sent), what="all are there")
+    assert sorted(received()) == sorted(sent) and len(set(sent)) == 160
+
+
+def test_what_is_no_message_of_a_peer_is_refused(trio):
+    ada, bob, _ = trio
+    stranger = "ab" * 32
+    cases = [
+        ({"recipient": stranger}, 404), ({"recipient": f"bob@{stranger}"}, 404), ({"recipient": "bob@xyz"}, 400),
+        ({"recipient": f"{'x' * 129}@{bob.id}"}, 400), ({"recipient": f"@{bob.id}"}, 400), ({"recipient": ""}, 400),
+        ({"recipient": 7}, 400), ({}, 400), ({"recipient": "x" * 257}, 400),
+        ({"recipient": bob.id, "priority": 0}, 400), ({"recipient": bob.id, "priority": 11}, 400),
+        ({"recipient": bob.id, "priority": "soon"}, 400), ({"recipient": bob.id, "priority": 1.5}, 400),
+        ({"recipient": bob.id, "transport": "pigeon"}, 400), ({"recipient": bob.id, "hops": 3}, 400),
+        ({"recipient": bob.id, "transport": "betanet", "hops": 1}, 400),
+        ({"recipient": bob.id, "transport": "betanet", "hops": 7}, 400),
+        ({"recipient": "*", "transport": "betanet"}, 400), ({"recipient": bob.id, "wait_seconds": 31}, 400),
+        ({"recipient": bob.id, "encryption": False}, 400), ({"recipient": bob.id, "delivery_receipt": False}, 400),
+        ({"recipient": bob.id, "message": {"type": "Bad"}}, 400), ({"recipient": bob.id, "message": "text"}, 400),
+        ({"recipient": bob.id, "message": {"type": "x" * 33}}, 400), ({"recipient": bob.id, "sender": "eve"}, 400),
+    ]
+    for case, status in cases:
+        body = {"message": {"type": "text", "payload": {}}, **case}
+        answer = ada.ask("POST", "/v1/p2p/message", body)
+        assert answer.status == status, (case, answer)
+        assert answer.code == ("VALIDATION_ERROR" if status == 400 else "RESOURCE_NOT_FOUND"), (case, answer)
+    for body in (b"", b"{", b"[]", b"null"):
+        with ada.gateway.client() as client:
+            sent = {**ada.fields(), "Content-Type": "application/json"}
+            assert client.request("POST", "/v1/p2p/message", sent, body).status == 400, body
+    assert ada.ask("POST", "/v1/p2p/message", {"recipient": bob.id, "message": {}}, scope="read").status == 403
+    assert json.loads(ada.ask("GET", "/v1/p2p/status").content)["success"] is True
