@@ -41,18 +41,17 @@ def test_a_message_passes_three_hops_and_the_events_say_so(five):
         assert not {"path", "relays"} & set(built)
     (message,) = eve.inbox("three")
     assert message["message"]["payload"]["text"] == SECRET and message["sender"] == f"alice@{ada.id}"
-    assert ada.count("active_circuits", "betanet") >= 1
-    relaying = eventually(lambda: [one for one in five[1:-1] if one.count("cells_relayed", "betanet")])
-    assert len(relaying) == 2, "two relays stand between the ends of three hops"
+    eventually(lambda: ada.count("active_circuits", "betanet") >= 1, what="the circuit is shown")
+    # Two relays stand between the ends of three hops.
+    eventually(lambda: sum(one.count("cells_relayed", "betanet") > 0 for one in five[1:-1]) == 2, what="two relays")
 
 
 @pytest.mark.parametrize("hops", [2, 3, 4])
 def test_a_circuit_has_as_many_hops_as_the_message_asks_for(five, hops):
     ada, eve = five[0], five[-1]
-    before = sum(one.count("relayed_circuits", "betanet") for one in five)
     sent = send(ada, eve, user=f"hops{hops}", hops=hops, wait_seconds=15)
     assert sent["status"] == "delivered", sent
-    assert before >= 0 and len(eve.inbox(f"hops{hops}")) == 1
+    assert len(eve.inbox(f"hops{hops}")) == 1
 
 
 def test_too_few_peers_is_said_at_once_and_nothing_leaves(five):
@@ -120,7 +119,6 @@ def test_a_relay_that_dies_in_mid_stream_loses_and_doubles_nothing(peer):
         failed = circuits(subscriber, "failed")
         assert failed and all(event["recipient"] == eve.id for event in failed), "the events tell of the loss"
         assert len(circuits(subscriber, "built")) >= 2, "and of the circuit that took its place"
-    assert ada.count("messages_retried", "betanet") >= 0
 
 
 def test_links_with_cover_traffic_are_never_silent(peer):
@@ -152,5 +150,5 @@ def test_messages_that_wait_for_their_receipt_survive_the_restart_of_their_sende
     ada.start()
     states = lambda: {ada.message(one)["status"] for one in sent}  # noqa: E731
     eventually(lambda: "sent" not in states(), limit=30, what="every message has its end")
-    assert states() == {"delivered"}, [ada.message(one) for one in sent]
+    assert states() == {"delivered"}, [ada.message(one).get("reason") for one in sent]
     assert sorted(one["message"]["payload"]["index"] for one in bob.inbox("user")) == [0, 1, 2, 3]

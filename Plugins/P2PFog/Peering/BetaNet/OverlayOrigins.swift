@@ -49,14 +49,13 @@ extension Overlay {
       return .failure(.later)
     }
     failed = failed.filter { $0.value > now.monotonic }
-    let known = Set(roster.all.map(\.id)).subtracting([recipient, identity.id])
-    let candidates = alive.map(known.intersection) ?? known
+    let candidates = relays(to: recipient, roster)
     let choice = PathChoice(
       candidates: candidates,
       linked: candidates.intersection(peers.keys),
       failed: candidates.intersection(failed.keys)
     )
-    let minimum = min(hops, max(2, settings.minimumHops ?? hops))
+    let minimum = minimum(hops)
     guard let ids = choice.path(hops: hops, minimum: minimum, to: recipient) else {
       return .failure(.tooFewPeers(needed: minimum - 1, known: candidates.count))
     }
@@ -76,6 +75,25 @@ extension Overlay {
     }
     return .success(serial)
   }
+
+  /// Whether a circuit needs more peers than are there, and there would be enough if all that are known were.
+  ///
+  /// - Parameters:
+  ///   - recipient: Its last hop.
+  ///   - hops: 2 to 6; `nil` for as many as the settings say.
+  ///   - roster: Who is known.
+  package func lacksPeers(to recipient: PeerID, hops: Int?, roster: Roster) -> Bool {
+    let needed = minimum(hops ?? settings.hops) - 1
+    let others = Set(roster.all.map(\.id)).subtracting([recipient, identity.id])
+    return relays(to: recipient, roster).count < needed && others.count >= needed
+  }
+
+  private func relays(to recipient: PeerID, _ roster: Roster) -> Set<PeerID> {
+    let known = Set(roster.all.map(\.id)).subtracting([recipient, identity.id])
+    return alive.map(known.intersection) ?? known
+  }
+
+  private func minimum(_ hops: Int) -> Int { min(hops, max(2, settings.minimumHops ?? hops)) }
 
   /// Sends CREATE to the first hop, to which there is a link.
   mutating func create(origin serial: Int, _ now: Moment) {

@@ -51,6 +51,8 @@ extension Mesh {
     out.lacking = Array(0..<out.fragments)
     outbox[key] = out
     timers.add(.end(key), at: out.endsAt)
+    // Whom the mesh has just met must not miss what is flooded once.
+    if membership.changes != chosenAt { chooseNeighbours(now: now.monotonic) }
     if !waitsForSession(key, roster: roster, now: now.monotonic) {
       attempt(key, roster: roster, now: now)
     }

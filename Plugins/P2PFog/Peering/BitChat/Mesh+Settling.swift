@@ -120,13 +120,7 @@ extension Mesh {
     let isTelling = now >= tellAt
     if isTelling { tellAt = now + Neighbours.tellInterval }
     // Time alone lets a member that could not be reached be tried again; that is soon enough every ten seconds.
-    if isTelling || membership.changes != chosenAt {
-      chosenAt = membership.changes
-      let candidates = membership.candidates(now: now)
-      let dropped = neighbours.choose(among: candidates, own: identity.id, random: &random)
-      for peer in dropped { tell(peer, isChosen: false) }
-      membership.watched = Set(neighbours.chosen)
-    }
+    if isTelling || membership.changes != chosenAt { chooseNeighbours(now: now) }
     for peer in neighbours.chosen {
       if !sessions.isOpen(peer) {
         reach(peer, roster: roster, now: now)
@@ -134,6 +128,14 @@ extension Mesh {
         tell(peer, isChosen: true)
       }
     }
+  }
+
+  mutating func chooseNeighbours(now: UInt64) {
+    chosenAt = membership.changes
+    let candidates = membership.candidates(now: now)
+    let dropped = neighbours.choose(among: candidates, own: identity.id, random: &random)
+    for peer in dropped { tell(peer, isChosen: false) }
+    membership.watched = Set(neighbours.chosen)
   }
 
   private mutating func tell(_ peer: PeerID, isChosen: Bool) {

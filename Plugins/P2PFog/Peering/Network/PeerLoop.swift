@@ -12,6 +12,8 @@ package final class PeerLoop {
   private static let patience: Int32 = 250
   /// Nanoseconds between two publications of the status.
   private static let publicationPeriod: UInt64 = 250_000_000
+  /// Nanoseconds from the beginning in which peers that were known before are met again.
+  private static let meetingTime: UInt64 = 10_000_000_000
 
   let identity: Identity
   let settings: NetworkSettings
@@ -30,6 +32,9 @@ package final class PeerLoop {
   // What of the roster could not be stored; tried again with the next that comes.
   var unstored: [Roster.Change] = []
   var appointments = Appointments()
+  // Messages for circuits that wait until peers are met, and when they wait no longer.
+  var held: [(message: PeerMessage, hops: Int?)] = []
+  let meetsUntil: UInt64
   private var nextConnection = 1
   /// The moment of this turn.
   var now: Moment
@@ -54,6 +59,7 @@ package final class PeerLoop {
     self.roster = roster
     self.surroundings = surroundings
     startedAt = now.wall
+    meetsUntil = now.monotonic + Self.meetingTime
     mesh = Mesh(identity: identity, record: record, settings: settings.mesh)
     overlay = Overlay(identity: identity, record: record, settings: settings.overlay)
     // Paths go through peers that membership has heard of, and no others.
@@ -98,6 +104,7 @@ package final class PeerLoop {
     if (mesh.deadline ?? .max) <= now.monotonic { mesh.advance(roster: &roster, now: now) }
     if (overlay.deadline ?? .max) <= now.monotonic { overlay.advance(roster: roster, now: now) }
     keepAppointments()
+    sendHeld()
     carryOut()
   }
 

@@ -90,11 +90,33 @@ extension PeerLoop {
         message.recipient.map { mesh.member($0)?.state != .alive && overlay.linked.contains($0) }
         ?? false
     }
-    if usesOverlay {
-      overlay.send(message, hops: hops, roster: roster, now: now)
-    } else {
+    if !usesOverlay {
       mesh.send(message, roster: roster, now: now)
+    } else if isEarly(message, hops), held.count < settings.overlay.outboxMessages {
+      held.append((message, hops))
+    } else {
+      overlay.send(message, hops: hops, roster: roster, now: now)
     }
+  }
+
+  /// Sends what has waited for peers to be met.
+  func sendHeld() {
+    guard !held.isEmpty else { return }
+    let waiting = held
+    held = []
+    for (message, hops) in waiting {
+      if isEarly(message, hops) {
+        held.append((message, hops))
+      } else {
+        overlay.send(message, hops: hops, roster: roster, now: now)
+      }
+    }
+  }
+
+  /// Whether the network has begun just now, and has not met enough peers yet to say that there are too few.
+  private func isEarly(_ message: PeerMessage, _ hops: Int?) -> Bool {
+    guard let recipient = message.recipient, now.monotonic < meetsUntil else { return false }
+    return overlay.lacksPeers(to: recipient, hops: hops, roster: roster)
   }
 
   /// Calls a peer; `NetworkEvent.answered` tells the end.
