@@ -152,4 +152,50 @@ struct CoordinatorCrashTests {
     try bench.run { bench.ledger.settled.map(\.key).contains(second.id) }
     #expect(try bench.coordinator.figures().settlementsRefused == 1)
   }
+
+  @Test("what an earlier generation still writes while it ends is found by the next")
+  func twoGenerations() throws {
+    let bench = try FogBench { $0.leaseSeconds = 60 }
+    bench.nodes.indices.forEach { bench.nodes[$0].manner = .hangs }
+    let first = try bench.submit()
+    let second = try bench.submit()
+    try bench.run { try bench.status(second.id) == .running }
+    let old = bench.coordinator
+    old.quiesce()
+    try bench.replace()
+    // Both see the same rows; what was under way ends in the old one.
+    let late = try old.submit(FogBench.body(), key: nil, owner: "bob").job
+    _ = try old.cancel(first.id, owner: "ada")
+    _ = try old.remove(try #require(try bench.job(second.id).node))
+    #expect(
+      bench.coordinator.state.withLock { $0.jobs.keys.sorted() } == [first.id, second.id].sorted()
+    )
+    bench.coordinator.reconcile()
+    #expect(
+      bench.coordinator.state.withLock { $0.jobs.keys.sorted() } == [late.id, second.id].sorted()
+    )
+    #expect(bench.coordinator.state.withLock { $0.leases.isEmpty && $0.waitingCount == 2 })
+    bench.nodes.indices.forEach { bench.nodes[$0].manner = .works(100) }
+    try bench.run {
+      try bench.status(late.id) == .completed && bench.status(second.id) == .completed
+        && bench.ledger.openLocks == 0
+    }
+    #expect(bench.ledger.settled.map(\.key).sorted() == [first.id, late.id, second.id].sorted())
+  }
+
+  @Test("a step that another generation has taken already is not taken again")
+  func stepTaken() throws {
+    let bench = try FogBench()
+    bench.nodes.indices.forEach { bench.nodes[$0].manner = .hangs }
+    let job = try bench.submit()
+    try bench.run { try bench.status(job.id) == .running }
+    let old = bench.coordinator
+    try bench.replace()
+    _ = try old.cancel(job.id, owner: "ada")
+    // The new one does not know yet; its own end finds the row closed.
+    #expect(try bench.coordinator.cancel(job.id, owner: "ada").status == .cancelled)
+    #expect(bench.coordinator.state.withLock { $0.jobs.isEmpty && $0.leases.isEmpty })
+    try bench.run { bench.ledger.openLocks == 0 }
+    #expect(bench.ledger.settled.count == 1)
+  }
 }

@@ -91,6 +91,12 @@ final class FogBench: @unchecked Sendable {
     try start()
   }
 
+  /// Starts the next generation beside the one that runs, on the same files.
+  func replace() throws {
+    try start()
+    beat()
+  }
+
   private func boundary() {
     let isDue = shared.withLock { shared in
       shared.boundaries += 1

@@ -57,8 +57,7 @@ package final class Coordinator: Sendable {
   /// - Throws: `StorageError`.
   package func activate() throws(StorageError) {
     let now = around.now()
-    let (nodes, jobs, leased, prices) = try database.read {
-      (connection) throws(StorageError) in
+    let (nodes, jobs, prices) = try database.read { (connection) throws(StorageError) in
       (
         try NodeTable.all(&connection),
         try connection.rows(
@@ -69,13 +68,9 @@ package final class Coordinator: Sendable {
           [],
           FogJob.init
         ).compactMap(\.self),
-        try connection.rows("SELECT lease, leased_at FROM fog_attempts WHERE ended_at IS NULL") {
-          ($0.text(0), $0.integer(1))
-        },
         try PriceTable.all(&connection)
       )
     }
-    let began = Dictionary(leased, uniquingKeysWith: { first, _ in first })
     state.withLock { state in
       state = FogState()
       state.activatedAt = now.monotonic
@@ -84,17 +79,13 @@ package final class Coordinator: Sendable {
         state.prices[tier] = prices.prices[tier] ?? settings.prices.start(tier)
       }
       state.pricesSteppedAt = prices.steppedAt ?? Int64(now.wall)
-      for job in jobs { Self.restore(job, began, now, &state) }
+      for job in jobs { Self.restore(job, now, &state) }
     }
     isResting.store(false, ordering: .releasing)
   }
 
-  private static func restore(
-    _ job: FogJob,
-    _ began: [String: Int64],
-    _ now: Moment,
-    _ state: inout FogState
-  ) {
+  /// Takes a live job of the database into memory.
+  static func restore(_ job: FogJob, _ now: Moment, _ state: inout FogState) {
     state.avoided[job.id] = job.losses.isEmpty ? nil : Set(job.losses)
     guard job.status != .queued, let id = job.lease, let node = job.node else {
       return state.queue(job)
@@ -109,7 +100,7 @@ package final class Coordinator: Sendable {
       share: 0,
       since: now.monotonic
     )
-    lease.heldBefore = max(0, Int64(now.wall) - (began[id] ?? Int64(now.wall)))
+    lease.heldBefore = max(0, Int64(now.wall) - (job.leasedAt ?? Int64(now.wall)))
     lease.isInherited = true
     lease.usage = job.usage
     lease.progress = job.progress

@@ -81,7 +81,10 @@ package final class FogService: Sendable {
     try host.jobs.every(.milliseconds(200), name: "settle fog jobs") { [weak self] _ in
       self?.settle()
     }
-    try host.jobs.every(.seconds(2), name: "show the fog") { [weak self] _ in try self?.show() }
+    try host.jobs.every(.seconds(2), name: "show the fog") { [weak self] _ in
+      self?.coordinator.reconcile()
+      try self?.show()
+    }
     try host.jobs.every(.seconds(10), name: "keep the fog's house") { [coordinator] _ in
       coordinator.keepHouse()
     }
@@ -133,7 +136,7 @@ package final class FogService: Sendable {
     HealthCheck("fog", every: .seconds(2)) { [coordinator] in try coordinator.health() }
   }
 
-  /// Takes up what an earlier life of the process has left.
+  /// Takes up what an earlier life of the process, or another generation, has left; also when a swap was undone.
   package func activate() throws(StorageError) { try coordinator.activate() }
 
   /// Places nothing further.

@@ -66,7 +66,7 @@ extension Coordinator {
       try settlement?.insert(at: Int64(now.wall), &connection)
       return true
     }
-    guard isStored else { return }
+    guard isStored else { return try reload(job.id, now, &state) }
     if let node { state.nodes[node.id] = node }
     forget(job, lease, now, &state)
     if let lease, ending.stopsNode {
@@ -76,8 +76,8 @@ extension Coordinator {
     effects.tell(job)
   }
 
-  /// Takes a job that is over out of memory.
-  private func forget(
+  /// Takes a job out of memory.
+  func forget(
     _ job: FogJob,
     _ lease: FogLease?,
     _ now: Moment,

@@ -51,7 +51,7 @@ extension Coordinator {
       )
       return true
     }
-    guard isStored else { return }
+    guard isStored else { return try reload(job.id, now, &state) }
     state.unqueue(job)
     state.jobs[job.id] = job
     state.add(lease, owner: job.owner)
@@ -83,7 +83,7 @@ extension Coordinator {
     let isStored = try database.write { (connection) throws(StorageError) in
       try job.update(from: [.assigned], &connection)
     }
-    guard isStored else { return }
+    guard isStored else { return try reload(job.id, now, &state) }
     state.jobs[job.id] = job
     state.leases[lease.id]?.run(now.monotonic)
     effects.tell(job)
@@ -130,7 +130,7 @@ extension Coordinator {
       if loss.isNodeFault, let changed { try NodeTable.put(changed, &connection) }
       return true
     }
-    guard isStored else { return }
+    guard isStored else { return try reload(job.id, now, &state) }
     if let node { state.nodes[node.id] = node }
     release(lease, job, now, &state)
     state.avoided[job.id, default: []].insert(lease.node)
