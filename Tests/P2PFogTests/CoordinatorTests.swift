@@ -90,6 +90,8 @@ struct CoordinatorTests {
     try bench.run { try bench.status(own.id) == .failed }
     let failed = try bench.job(own.id)
     #expect(failed.exitCode == 3 && failed.attempts == 1 && failed.reason == "exit code 3")
+    #expect(failed.startMilliseconds != nil)
+    #expect(bench.events(own.id) == ["queued", "assigned", "running", "failed"])
 
     bench.nodes[0].manner = .ends(outcome: "failed", exitCode: nil, reason: "node: out of disk")
     let other = try bench.submit()

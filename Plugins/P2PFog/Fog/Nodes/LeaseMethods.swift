@@ -184,17 +184,18 @@ extension Coordinator {
           throw .call(Self.leaseLost)
         }
         try keep { () throws(StorageError) in
+          let isNodeFault =
+            ending.status == .failed
+            && (ending.attemptState == "cancelled" || ending.reason.hasPrefix("node: "))
           // A job that ended between two heartbeats has run all the same.
-          if ending.status == .completed, job.status == .assigned {
+          if job.status == .assigned, !isNodeFault, let usage = ending.usage {
             var lease = lease
-            lease.usage = ending.usage ?? lease.usage
+            lease.usage = usage
             state.leases[lease.id] = lease
             try begin(lease, now, &state, &effects)
           }
           guard let job = state.jobs[lease.job] else { return }
-          let isNodeFault =
-            ending.attemptState == "cancelled" || ending.reason.hasPrefix("node: ")
-          guard ending.status == .failed, isNodeFault else {
+          guard isNodeFault else {
             return try end(job, ending, state.nodes[lease.node], now, &state, &effects)
           }
           let reason =
