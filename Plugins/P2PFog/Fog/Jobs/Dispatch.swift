@@ -217,6 +217,7 @@ extension Coordinator {
     switch answer {
     case .success:
       state.leases[id]?.renewedAt = now.monotonic
+      state.nodes[lease.node]?.refusals = 0
       if lease.state == .offered { state.leases[id]?.state = .preparing }
       let waited = Double(Int64(now.wall) - job.submittedAt) / 1000
       if job.attempts == 1 { effects.measures.append(.placed(seconds: max(0, waited))) }
@@ -227,7 +228,9 @@ extension Coordinator {
     guard lease.state == .offered else { return }
     effects.measures.append(.offerRefused)
     let loss: Loss
-    var rest = 2
+    // A node often says that it has no room while it still clears away the job before: soon it has.
+    let refusals = state.nodes[lease.node]?.refusals ?? 0
+    var rest = UInt64(250 << min(refusals, 4))
     switch failure {
     case .refused(let code, let message) where code == "NO_ROOM" || code == "DRAINING":
       loss = Loss(
@@ -247,10 +250,11 @@ extension Coordinator {
         state: "refused"
       )
     case .timeout:
-      rest = settings.leaseSeconds
+      rest = UInt64(settings.leaseSeconds) * 1000
       loss = Loss(reason: "node: it did not answer the offer in time")
     }
-    let until = now.monotonic + UInt64(rest) * 1_000_000_000
+    state.nodes[lease.node]?.refusals = refusals + 1
+    let until = now.monotonic + rest * 1_000_000
     let earlier = state.nodes[lease.node]?.restUntil ?? 0
     state.nodes[lease.node]?.restUntil = max(earlier, until)
     try lose(lease, loss, now, &state, &effects)

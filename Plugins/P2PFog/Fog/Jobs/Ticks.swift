@@ -13,7 +13,11 @@ extension Coordinator {
         try expire(now, &state, &effects)
         try passDeadlines(now, &state, &effects)
         // A node that rested may have another offer, and a job that waited long a node kept free.
-        if now.monotonic >= state.placedAt + 1_000_000_000 { state.isDirty = true }
+        let placedAt = state.placedAt
+        let hasRested = state.nodes.values.contains {
+          $0.restUntil > placedAt && $0.restUntil <= now.monotonic
+        }
+        if hasRested || now.monotonic >= placedAt + 1_000_000_000 { state.isDirty = true }
       }
     } catch {
       around.warn("Leases could not be ended.", "\(error)")

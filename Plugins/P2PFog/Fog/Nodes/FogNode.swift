@@ -37,6 +37,8 @@ package struct FogNode: Sendable, Equatable {
   package var leases = 0
   /// Placement passes it over until then (monotonic): it did not answer an offer.
   package var restUntil: UInt64 = 0
+  /// Offers in a row that it did not take.
+  package var refusals = 0
   /// The status that was last told of.
   package var told = Status.offline
 
