@@ -142,17 +142,9 @@ struct JobRequest: Sendable {
       }
     case .process:
       _ = fields.optionalObject("parameters") { part in
-        if let bundle = part.optionalString("bundle", 1...128), !inputs.contains(bundle) {
+        // As the node reads it, so that nothing is refused there later.
+        if let bundle = ProcessOrder(&part).bundle, !inputs.contains(bundle) {
           part.refuse("bundle", "must be one of the job's inputs")
-        }
-        let command = part.strings("command", 1...256, length: 1...4096)
-        if command.contains(where: { $0.utf8.contains(0) }) {
-          part.refuse("command", "must not have NUL characters")
-        }
-        let members = parameters["environment"]?.asMembers ?? []
-        if members.count > 64 { part.refuse("environment", "must have at most 64 names") }
-        _ = part.optionalObject("environment") { environment in
-          for member in members { _ = environment.string(member.name, 0...4096) }
         }
       }
       if fields.json("parameters") == nil {

@@ -18,7 +18,8 @@ package struct ProcessOrder: Sendable, Equatable {
   /// - Parameter fields: Of `parameters`; errors are noted there.
   package init(_ fields: inout Fields) {
     bundle = fields.optionalString("bundle", 1...128)
-    command = fields.strings("command", 1...256, length: 1...4096)
+    command = fields.strings("command", 1...256, length: 0...4096)
+    if command.first == "" { fields.refuse("command", "must begin with a program's name") }
     if command.contains(where: { $0.utf8.contains(0) }) {
       fields.refuse("command", "must not have NUL characters")
     }
