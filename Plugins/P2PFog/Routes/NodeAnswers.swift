@@ -75,6 +75,7 @@ extension Coordinator {
         ? .null : .string(report.isolationRefusal),
       "current_load": .number(node.leased.dominantShare(of: whole)),
       "cpu_load": .number(report.cpuLoad), "leases": .integer(Int64(node.leases)),
+      "max_jobs": .integer(Int64(report.maxJobs)),
       "leased": Self.capacity(node.leased), "trust_score": .number(trust),
       "trust": [
         "score": .number(trust), "completed": .integer(Int64(node.completed)),

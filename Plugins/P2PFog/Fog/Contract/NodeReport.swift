@@ -16,6 +16,9 @@ package struct NodeReport: Sendable, Equatable {
   /// Names of its GPUs, as a tool on the node gave them.
   package var gpus: [String] = []
 
+  /// Jobs that it takes at once, those of other coordinators among them.
+  package var maxJobs = 512
+
   /// Load of the processors over the last interval, 0 to 1.
   package var cpuLoad = 0.0
   package var memoryFreeMegabytes = 0
@@ -44,6 +47,7 @@ package struct NodeReport: Sendable, Equatable {
     memoryMegabytes = fields.integer("memory_mb", 0...16_777_216)
     diskMegabytes = fields.integer("disk_mb", 0...1_073_741_824)
     gpus = fields.strings("gpus", 0...64, length: 1...128)
+    maxJobs = fields.integer("max_jobs", 0...65_536, default: maxJobs)
     cpuLoad = fields.number("cpu_load", 0...1)
     memoryFreeMegabytes = fields.integer("memory_free_mb", 0...16_777_216)
     diskFreeMegabytes = fields.integer("disk_free_mb", 0...1_073_741_824)
@@ -61,6 +65,7 @@ package struct NodeReport: Sendable, Equatable {
       "memory_mb": .integer(Int64(memoryMegabytes)),
       "disk_mb": .integer(Int64(diskMegabytes)),
       "gpus": .array(gpus.map { .string($0) }),
+      "max_jobs": .integer(Int64(maxJobs)),
       "cpu_load": .number(cpuLoad),
       "memory_free_mb": .integer(Int64(memoryFreeMegabytes)),
       "disk_free_mb": .integer(Int64(diskFreeMegabytes)),

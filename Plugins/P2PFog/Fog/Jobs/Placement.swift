@@ -52,6 +52,8 @@ package struct Placement: Sendable {
     case tooSmall([String])
     /// Has too little of these free.
     case full([String])
+    /// Runs as many jobs as it takes at once.
+    case busy(Int)
     case reserved
     case resting
     case avoided
@@ -65,6 +67,7 @@ package struct Placement: Sendable {
         "its trust \((score * 1000).rounded() / 1000) is below the tier's \(least)"
       case .tooSmall(let names): "it has less \(names.joined(separator: ", ")) than the job needs"
       case .full(let names): "too little \(names.joined(separator: ", ")) is free"
+      case .busy(let count): "it runs \(count) jobs, and takes no more at once"
       case .reserved: "it is kept free for a job that has waited long"
       case .resting: "it did not take its last offer, and is passed over for a moment"
       case .avoided: "it failed or refused this job before, and others go first"
@@ -98,6 +101,7 @@ package struct Placement: Sendable {
     let full = node.free.lacking(need.capacity)
     guard full.isEmpty else { return .full(full) }
     guard node.leases < Self.mostLeases else { return .full(["room for leases"]) }
+    guard node.leases < node.report.maxJobs else { return .busy(node.leases) }
     guard reserved != node.id else { return .reserved }
     guard now.monotonic >= node.restUntil else { return .resting }
     guard !avoided.contains(node.id) else { return .avoided }

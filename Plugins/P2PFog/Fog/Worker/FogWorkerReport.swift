@@ -34,6 +34,7 @@ extension FogWorker {
     report.memoryMegabytes = room.memoryMegabytes
     report.diskMegabytes = room.diskMegabytes
     report.gpus = machine.gpus
+    report.maxJobs = room.jobs
     report.cpuLoad = machine.load
     report.memoryFreeMegabytes = machine.memoryFreeMegabytes
     report.diskFreeMegabytes = machine.diskFreeMegabytes
