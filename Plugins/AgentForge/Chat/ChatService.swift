@@ -64,7 +64,10 @@ package final class ChatService: Sendable {
     }
     guard host.services.isAvailable else { return }
     try host.services.serve(GenerateCall.service) { [self] call in
-      try withPlace { try GenerateCall.answer(call.argument, subject: call.subject, self) }
+      if call.method == "describe" {
+        return try GenerateCall.describe(call.argument, subject: call.subject, self)
+      }
+      return try withPlace { try GenerateCall.answer(call.argument, subject: call.subject, self) }
     }
   }
 

@@ -6,6 +6,8 @@ package import GatewayPlugin
 /// text, finish_reason, truncated, usage}`. What the caller can do something about is a result too: `{error: {code,
 /// message, details?}}`, with the code `RESOURCE_NOT_FOUND` for a model that the subject does not have and
 /// `VALIDATION_ERROR` for a bad argument.
+///
+/// The method `describe` takes `{model_id}` and says whether it would answer: `{model_id}`, or the same error.
 package struct GenerateCall: Sendable, Equatable {
   /// The name other plugins call it by.
   package static let service = "forge.generate"
@@ -65,13 +67,39 @@ package struct GenerateCall: Sendable, Equatable {
         "finish_reason": .string(made.finish.rawValue), "truncated": .bool(prompt.isTruncated),
         "usage": made.usage,
       ]
-    } catch let failure as Failure {
-      var members: [JSON.Member] = [
-        .init(name: "code", value: .string(failure.code)),
-        .init(name: "message", value: .string(failure.message)),
-      ]
-      if let details = failure.details { members.append(.init(name: "details", value: details)) }
-      return ["error": .object(members)]
-    }
+    } catch let failure as Failure { return error(failure) }
+  }
+
+  /// Says whether a model is there for a subject.
+  ///
+  /// - Parameters:
+  ///   - argument: `{model_id}`.
+  ///   - subject: Whose models there are.
+  ///   - service: Would answer.
+  /// - Returns: `{model_id}`, or an error as `answer` gives it.
+  /// - Throws: What is nobody's mistake but ours.
+  package static func describe(
+    _ argument: JSON,
+    subject: String,
+    _ service: ChatService
+  ) throws -> JSON {
+    do {
+      var fields = Fields(argument)
+      let model = fields.string("model_id", 1...64)
+      try fields.finish()
+      guard try service.models.record(model, owner: subject) != nil else {
+        throw Failure.noModel(model)
+      }
+      return ["model_id": .string(model)]
+    } catch let failure as Failure { return error(failure) }
+  }
+
+  private static func error(_ failure: Failure) -> JSON {
+    var members: [JSON.Member] = [
+      .init(name: "code", value: .string(failure.code)),
+      .init(name: "message", value: .string(failure.message)),
+    ]
+    if let details = failure.details { members.append(.init(name: "details", value: details)) }
+    return ["error": .object(members)]
   }
 }

@@ -38,7 +38,7 @@ package final class FogService: Sendable {
     let metrics = try FogMetrics(host)
     self.metrics = metrics
     self.host = host
-    let around = Surroundings(
+    var around = Surroundings(
       calls: calls,
       mayBeNode: mayBeNode,
       ledger: { (method, argument) throws(HostRefusal) in
@@ -64,6 +64,11 @@ package final class FogService: Sendable {
       warn: { what, why in host.log.warning("\(what)", ["why": "\(why)"]) },
       measure: metrics.take
     )
+    around.hasModel = { (model, subject) throws(HostRefusal) in
+      let argument: JSON = ["model_id": .string(model)]
+      let answer = try host.services.call("forge.generate", "describe", argument, subject: subject)
+      return answer["error"] == nil
+    }
     coordinator = try Coordinator(
       around: around,
       database: database,

@@ -78,6 +78,7 @@ extension Coordinator {
   ) -> Placement {
     var placement = Placement(Placement.Need(job), now: now, patience: patience)
     placement.reserved = reserved
+    placement.asksOwnModels = ownModels(placement.need.model, state.known)
     let avoided = state.avoided[job.id] ?? []
     // Others go first, as long as there are others that could ever have it.
     let hasOthers =
@@ -88,6 +89,14 @@ extension Coordinator {
       }
     placement.avoided = hasOthers ? avoided : []
     return placement
+  }
+
+  /// The own node, when a model is asked that no node shares: then it can be the submitter's alone.
+  func ownModels(_ model: String?, _ nodes: [FogNode]) -> PeerID? {
+    guard let model, !nodes.contains(where: { $0.report.capabilities.contains(model) }) else {
+      return nil
+    }
+    return around.calls.own
   }
 
   /// The node that is kept free for a job that has waited long: the one with the most room of those that could have it.

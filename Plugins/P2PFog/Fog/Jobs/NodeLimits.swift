@@ -13,19 +13,28 @@ extension Coordinator {
   ///
   /// - Parameters:
   ///   - request: The submission.
+  ///   - owner: Who submits.
   ///   - now: The present.
   /// - Throws: 503 without any node, 422 with what the largest node has or with the known capabilities.
-  func checkNodes(_ request: JobRequest, _ now: Moment) throws(Failure) {
-    let nodes = state.withLock { $0.known }
+  func checkNodes(_ request: JobRequest, owner: String, _ now: Moment) throws(Failure) {
+    var nodes = state.withLock { $0.known }
     guard !nodes.isEmpty else {
       throw .unavailable("No node has joined yet; try again later.", retryAfter: .seconds(10))
     }
     let need = Capacity(request.requirements)
-    let wanted = Placement.Need.capabilities(
+    var wanted = Placement.Need.capabilities(
       request.type,
       request.requirements,
       request.parameters
     )
+    let own = ownModels(Placement.Need.model(request.type, request.parameters), nodes)
+    if let own, let model = request.parameters["model_id"]?.asString {
+      // Whoever asks a model of their own asks it where it is.
+      if try hasModel(model, owner) {
+        wanted.removeAll { $0 == "model:\(model)" }
+        nodes.removeAll { $0.id != own }
+      }
+    }
     var errors = Self.capabilityErrors(wanted, nodes, request.type)
     errors += Self.sizeErrors(need, nodes)
     guard errors.isEmpty else { throw .validation(errors) }
@@ -40,6 +49,19 @@ extension Coordinator {
           reason: "are each met by some node, but no single node has all of them; ask for less"
         )
       ])
+    }
+  }
+
+  private func hasModel(_ model: String, _ owner: String) throws(Failure) -> Bool {
+    do throws(HostRefusal) {
+      return try around.hasModel(model, owner)
+    } catch .notFound {
+      return false
+    } catch {
+      throw .unavailable(
+        "Whether the model is yours cannot be asked just now: \(error).",
+        retryAfter: .seconds(5)
+      )
     }
   }
 

@@ -12,6 +12,8 @@ package struct Placement: Sendable {
     package var tier: FogTier
     /// All of which a node must have.
     package var capabilities: [String]
+    /// The capability of the model that is asked; `nil` for other types.
+    package var model: String?
     /// Capabilities that tell that a node has some of the job's data.
     package var localities: [String]
 
@@ -20,10 +22,17 @@ package struct Placement: Sendable {
       capacity = Capacity(job.requirements)
       tier = job.tier
       capabilities = Self.capabilities(job.type, job.requirements, job.parameters)
+      model = Self.model(job.type, job.parameters)
       localities = job.inputs.map { "input:\($0.sha256)" }
       if let base = job.parameters["parameters"]?["base_models"]?.asArray {
         localities += base.compactMap(\.asString).map { "model:\($0)" }
       }
+    }
+
+    /// The capability of the model that a job asks; `nil` when it asks none.
+    package static func model(_ type: JobType, _ parameters: JSON) -> String? {
+      guard type == .inference else { return nil }
+      return parameters["model_id"]?.asString.map { "model:\($0)" }
     }
 
     /// What a node must be able to do for a job of a type.
@@ -33,9 +42,7 @@ package struct Placement: Sendable {
       _ parameters: JSON
     ) -> [String] {
       var all = [type.rawValue]
-      if type == .inference, let model = parameters["model_id"]?.asString {
-        all.append("model:\(model)")
-      }
+      if let model = model(type, parameters) { all.append(model) }
       for capability in requirements.capabilities where !all.contains(capability) {
         all.append(capability)
       }
@@ -86,6 +93,8 @@ package struct Placement: Sendable {
   package var avoided: Set<PeerID> = []
   /// A node that waits for another job.
   package var reserved: PeerID?
+  /// The coordinator's own node, where it may ask the submitter's models without having named them.
+  package var asksOwnModels: PeerID?
 
   package init(_ need: Need, now: Moment, patience: UInt64) {
     self.need = need
@@ -117,7 +126,10 @@ package struct Placement: Sendable {
 
   /// What will not change by waiting for other jobs to end.
   package func lastingObstacle(_ node: FogNode) -> Obstacle? {
-    let lacking = need.capabilities.filter { !node.report.capabilities.contains($0) }
+    let lacking = need.capabilities.filter { name in
+      !node.report.capabilities.contains(name)
+        && !(node.id == asksOwnModels && name == need.model)
+    }
     guard lacking.isEmpty else { return .capabilities(lacking) }
     let small = Capacity(node.report).lacking(need.capacity)
     guard small.isEmpty else { return .tooSmall(small) }

@@ -28,7 +28,7 @@ extension Coordinator {
     guard try Folder.space(results.directory).free >= settings.minFreeBytes else {
       throw Failure.noSpace
     }
-    try checkNodes(request, now)
+    try checkNodes(request, owner: owner, now)
     let inputs = try describe(request.inputs, owner: owner)
     var job = FogJob(
       id: UUID4.make(),

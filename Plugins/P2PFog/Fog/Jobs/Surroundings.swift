@@ -12,6 +12,11 @@ package struct Surroundings: Sendable {
   /// Calls the service `utilities.files` on behalf of a user; waits.
   package var files:
     @Sendable (_ method: String, _ argument: JSON, _ subject: String) throws(HostRefusal) -> JSON
+  /// Whether a user has a model here, by `forge.generate`; waits.
+  package var hasModel: @Sendable (_ model: String, _ subject: String) throws(HostRefusal) -> Bool =
+    {
+      (_, _) throws(HostRefusal) in throw .notFound
+    }
   /// Publishes `fog_update`, to a user or to everyone.
   package var publish: @Sendable (_ payload: JSON, _ subject: String?) -> Void
   /// Runs something that may wait for a peer, soon, on a thread of its own; false when none is to be had.

@@ -79,8 +79,11 @@ struct InferenceJob {
     _ model: String,
     _ settings: WorkerSettings
   ) -> String? {
-    if isOwn, !lease.offer.subject.isEmpty { return lease.offer.subject }
-    return settings.sharedModels.first { $0.modelID == model }?.subject
+    // Ids of models are of one user alone: one that is shared is none of the submitter's own but for the same.
+    if let shared = settings.sharedModels.first(where: { $0.modelID == model }) {
+      return shared.subject
+    }
+    return isOwn && !lease.offer.subject.isEmpty ? lease.offer.subject : nil
   }
 
   private static func argument(_ parameters: JSON, _ prompt: String) -> JSON {
