@@ -83,6 +83,7 @@ public final class P2PFogPlugin: Plugin, JobMoving {
 
   /// Goes on the network again, and to work: the swap failed or was undone.
   public func resumeJobs() {
+    try? fog.activate()
     peer.resume()
     try? work()
   }

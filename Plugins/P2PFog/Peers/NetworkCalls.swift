@@ -15,6 +15,9 @@ package final class NetworkCalls: PeerCalls {
     let result = Mutex<Peering.CallResult?>(nil)
   }
 
+  private static let timeoutCode = "TIMEOUT"
+  private static let unreachableCode = "UNREACHABLE"
+
   package let own: PeerID
   private let network: PeerNetwork
   private let handlers = Mutex<[String: Handler]>([:])
@@ -91,8 +94,10 @@ package final class NetworkCalls: PeerCalls {
       switch error {
       case .refused(let code, let message):
         return .failure(CallRefusal(code: code, message: message))
-      case .timeout: return .failure(CallRefusal(code: "TIMEOUT", message: "It took too long."))
-      case .unreachable(let why): return .failure(CallRefusal(code: "UNREACHABLE", message: why))
+      case .timeout:
+        return .failure(CallRefusal(code: Self.timeoutCode, message: "It took too long."))
+      case .unreachable(let why):
+        return .failure(CallRefusal(code: Self.unreachableCode, message: why))
       }
     }
   }
@@ -108,6 +113,15 @@ package final class NetworkCalls: PeerCalls {
     return try handler(peer, body)
   }
 
+  /// A handler's own `timeout` and `unreachable` arrive as what they are, not as a refusal.
+  private static func failure(_ refusal: CallRefusal) -> CallFailure {
+    switch refusal.code {
+    case timeoutCode: .timeout
+    case unreachableCode: .unreachable(refusal.message)
+    default: .refused(code: refusal.code, message: refusal.message)
+    }
+  }
+
   private static func answer(_ result: Peering.CallResult) throws(CallFailure) -> CallBody {
     switch result {
     case .answered(let body):
@@ -115,7 +129,7 @@ package final class NetworkCalls: PeerCalls {
         throw .refused(code: "MALFORMED_ANSWER", message: "The peer's answer is no JSON.")
       }
       return CallBody(json, bytes: body.bytes)
-    case .refused(let refusal): throw .refused(code: refusal.code, message: refusal.message)
+    case .refused(let refusal): throw Self.failure(refusal)
     case .timedOut: throw .timeout
     case .lost: throw .unreachable("there is no link with the peer, or it ended before the answer")
     }
