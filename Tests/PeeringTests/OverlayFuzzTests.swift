@@ -185,7 +185,7 @@ import Testing
             step,
             to: peer,
             method: "echo",
-            body: CallBody(json: [], bytes: [UInt8](repeating: 1, count: size)),
+            body: CallContent(json: [], bytes: [UInt8](repeating: 1, count: size)),
             timeout: .random(in: 1...5_000_000_000, using: &generator),
             roster: roster,
             now: now

@@ -9,7 +9,7 @@ final class VirtualNetwork {
     var told: [Overlay.Action] = []
     var isUp = true
     /// Answers calls at once; without it they stay open.
-    var serve: ((String, CallBody) -> Result<CallBody, CallRefusal>)?
+    var serve: ((String, CallContent) -> Result<CallContent, CallRefusal>)?
 
     init(_ identity: Identity, _ overlay: Overlay, _ roster: Roster) {
       self.identity = identity

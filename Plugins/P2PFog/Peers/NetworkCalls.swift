@@ -12,7 +12,7 @@ package final class NetworkCalls: PeerCalls {
   /// What one caller waits for.
   private final class Waiting: Sendable {
     let gate = Gate()
-    let result = Mutex<Peering.CallResult?>(nil)
+    let result = Mutex<CallResult?>(nil)
   }
 
   private static let timeoutCode = "TIMEOUT"
@@ -52,7 +52,7 @@ package final class NetworkCalls: PeerCalls {
     let one = Waiting()
     waiting.withLock { $0[number] = one }
     defer { waiting.withLock { _ = $0.removeValue(forKey: number) } }
-    let content = Peering.CallBody(json: body.json.bytes, bytes: body.bytes)
+    let content = CallContent(json: body.json.bytes, bytes: body.bytes)
     let nanoseconds =
       UInt64(timeout.components.seconds) * 1_000_000_000
       + UInt64(timeout.components.attoseconds / 1_000_000_000)
@@ -66,7 +66,7 @@ package final class NetworkCalls: PeerCalls {
   }
 
   /// Takes the end of a call from the network's loop.
-  package func ended(_ number: UInt64, _ result: Peering.CallResult) {
+  package func ended(_ number: UInt64, _ result: CallResult) {
     guard let one = waiting.withLock({ $0[number] }) else { return }
     one.result.withLock { $0 = result }
     one.gate.open()
@@ -82,14 +82,14 @@ package final class NetworkCalls: PeerCalls {
   package func serve(
     _ peer: PeerID,
     _ method: String,
-    _ body: Peering.CallBody
-  ) -> Result<Peering.CallBody, CallRefusal> {
+    _ body: CallContent
+  ) -> Result<CallContent, CallRefusal> {
     guard let json = body.json.isEmpty ? [:] : try? JSON.parse(body.json) else {
       return .failure(CallRefusal(code: "VALIDATION_ERROR", message: "The call is no JSON."))
     }
     do throws(CallFailure) {
       let answer = try handle(peer, method, CallBody(json, bytes: body.bytes))
-      return .success(Peering.CallBody(json: answer.json.bytes, bytes: answer.bytes))
+      return .success(CallContent(json: answer.json.bytes, bytes: answer.bytes))
     } catch {
       switch error {
       case .refused(let code, let message):
@@ -122,7 +122,7 @@ package final class NetworkCalls: PeerCalls {
     }
   }
 
-  private static func answer(_ result: Peering.CallResult) throws(CallFailure) -> CallBody {
+  private static func answer(_ result: CallResult) throws(CallFailure) -> CallBody {
     switch result {
     case .answered(let body):
       guard let json = body.json.isEmpty ? [:] : try? JSON.parse(body.json) else {

@@ -222,7 +222,7 @@ extension PeerService {
     _ token: CallToken,
     _ peer: PeerID,
     _ method: String,
-    _ body: Peering.CallBody
+    _ body: CallContent
   ) {
     do throws(HostRefusal) {
       try host.jobs.submit { [self] _ in

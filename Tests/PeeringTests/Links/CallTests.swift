@@ -4,7 +4,9 @@ import Testing
 @Suite struct CallTests {
   private static let second: UInt64 = 1_000_000_000
 
-  private static func echo(_ method: String, _ body: CallBody) -> Result<CallBody, CallRefusal> {
+  private static func echo(_ method: String, _ body: CallContent) -> Result<
+    CallContent, CallRefusal
+  > {
     method == "refuse"
       ? .failure(CallRefusal(code: "NO", message: "Not today."))
       : .success(body)
@@ -14,7 +16,7 @@ import Testing
     _ network: VirtualNetwork,
     _ number: UInt64,
     _ method: String = "echo",
-    _ body: CallBody = CallBody(json: Array("{}".utf8))
+    _ body: CallContent = CallContent(json: Array("{}".utf8))
   ) {
     let peer = network.peers[1].id
     network.with(0) { overlay, roster, now in
@@ -44,7 +46,7 @@ import Testing
     network.peers[1].serve = Self.echo
     Self.call(network, 7)
     #expect(network.wait(5) { Self.results(network)[7] != nil })
-    #expect(Self.results(network)[7] == [.answered(CallBody(json: Array("{}".utf8)))])
+    #expect(Self.results(network)[7] == [.answered(CallContent(json: Array("{}".utf8)))])
     #expect(network.peers[0].told.contains(.linkUp(network.peers[1].id)))
     #expect(network.peers[1].told.contains(.linkUp(network.peers[0].id)))
   }
@@ -54,9 +56,9 @@ import Testing
     let network = VirtualNetwork(2)
     network.piece = piece
     network.peers[1].serve = Self.echo
-    let body = CallBody(
-      json: [UInt8](repeating: 32, count: CallBody.jsonLimit),
-      bytes: (0..<CallBody.bytesLimit).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+    let body = CallContent(
+      json: [UInt8](repeating: 32, count: CallContent.jsonLimit),
+      bytes: (0..<CallContent.bytesLimit).map { UInt8(truncatingIfNeeded: $0 &* 31) }
     )
     Self.call(network, 1, "echo", body)
     #expect(network.wait(20) { Self.results(network)[1] != nil })
@@ -71,10 +73,10 @@ import Testing
       network,
       1,
       "echo",
-      CallBody(json: [UInt8](repeating: 32, count: CallBody.jsonLimit + 1))
+      CallContent(json: [UInt8](repeating: 32, count: CallContent.jsonLimit + 1))
     )
-    let bytes = [UInt8](repeating: 0, count: CallBody.bytesLimit + 1)
-    Self.call(network, 2, "echo", CallBody(json: [], bytes: bytes))
+    let bytes = [UInt8](repeating: 0, count: CallContent.bytesLimit + 1)
+    Self.call(network, 2, "echo", CallContent(json: [], bytes: bytes))
     for call in 1...2 {
       guard case .refused(let refusal) = Self.results(network)[UInt64(call)]?.first else {
         Issue.record("call \(call) was not refused")
@@ -113,7 +115,7 @@ import Testing
     }
     network.run(for: Self.second)
     network.with(1) { overlay, _, now in
-      let didWait = overlay.answer(token, .success(CallBody(json: [])), now: now)
+      let didWait = overlay.answer(token, .success(CallContent(json: [])), now: now)
       #expect(!didWait)
     }
     network.run(for: 60 * Self.second)
@@ -156,7 +158,7 @@ import Testing
     #expect(tokens.count == 64)
     network.with(1) { overlay, _, now in
       for token in tokens {
-        let didWait = overlay.answer(token, .success(CallBody(json: [])), now: now)
+        let didWait = overlay.answer(token, .success(CallContent(json: [])), now: now)
         #expect(didWait)
       }
     }
@@ -175,7 +177,7 @@ import Testing
     let network = VirtualNetwork(2)
     network.link(0, 1)
     network.peers[1].serve = { _, _ in
-      .success(CallBody(json: [], bytes: [UInt8](repeating: 9, count: CallBody.bytesLimit)))
+      .success(CallContent(json: [], bytes: [UInt8](repeating: 9, count: CallContent.bytesLimit)))
     }
     for number in 1...20 { Self.call(network, UInt64(number)) }
     network.run(for: 20 * Self.second)
@@ -203,7 +205,7 @@ import Testing
           number,
           to: other,
           method: "echo",
-          body: CallBody(json: [UInt8(number)]),
+          body: CallContent(json: [UInt8(number)]),
           timeout: Self.second,
           roster: roster,
           now: now
@@ -213,7 +215,7 @@ import Testing
     network.run(for: Self.second)
     #expect(Self.results(network).count == 50)
     for case .answered(let call, let result) in network.peers[1].told {
-      #expect(result == .answered(CallBody(json: [UInt8(call)])))
+      #expect(result == .answered(CallContent(json: [UInt8(call)])))
     }
   }
 }

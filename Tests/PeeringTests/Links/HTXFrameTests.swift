@@ -78,8 +78,8 @@ import Testing
   @Test("The control of a call survives the wire, and is refused cut or lengthened")
   func control() throws {
     let controls: [CallControl] = [
-      .request(method: String(repeating: "m", count: 64), json: CallBody.jsonLimit, bytes: 0),
-      .answer(json: 0, bytes: CallBody.bytesLimit),
+      .request(method: String(repeating: "m", count: 64), json: CallContent.jsonLimit, bytes: 0),
+      .answer(json: 0, bytes: CallContent.bytesLimit),
       .refusal(CallRefusal(code: "NO", message: "Ü")), .cancel,
     ]
     for control in controls {
@@ -91,8 +91,8 @@ import Testing
       #expect(throws: MalformedPacket.self) { _ = try CallControl(payload + [0]) }
     }
     let tooLarge: [CallControl] = [
-      .request(method: "a", json: CallBody.jsonLimit + 1, bytes: 0),
-      .answer(json: 0, bytes: CallBody.bytesLimit + 1),
+      .request(method: "a", json: CallContent.jsonLimit + 1, bytes: 0),
+      .answer(json: 0, bytes: CallContent.bytesLimit + 1),
       .request(method: "A", json: 0, bytes: 0), .request(method: "", json: 0, bytes: 0),
       .request(method: String(repeating: "m", count: 65), json: 0, bytes: 0),
     ]

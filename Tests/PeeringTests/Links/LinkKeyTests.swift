@@ -22,7 +22,7 @@ import Testing
           number,
           to: peer,
           method: "echo",
-          body: CallBody(json: [1]),
+          body: CallContent(json: [1]),
           timeout: Self.second,
           roster: roster,
           now: now
@@ -44,7 +44,7 @@ import Testing
     let network = VirtualNetwork(2, settings: settings)
     network.peers[1].serve = { _, body in .success(body) }
     let peer = network.peers[1].id
-    let body = CallBody(json: [], bytes: [UInt8](repeating: 4, count: CallBody.bytesLimit))
+    let body = CallContent(json: [], bytes: [UInt8](repeating: 4, count: CallContent.bytesLimit))
     network.with(0) { overlay, roster, now in
       overlay.call(
         1,

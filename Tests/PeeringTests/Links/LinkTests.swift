@@ -300,7 +300,7 @@ import Testing
           number,
           to: peer,
           method: "a",
-          body: CallBody(json: [], bytes: [UInt8](repeating: 1, count: 1 << 20)),
+          body: CallContent(json: [], bytes: [UInt8](repeating: 1, count: 1 << 20)),
           timeout: Self.second,
           roster: roster,
           now: now

@@ -12,7 +12,7 @@ extension Overlay {
     /// The last link with the peer is over.
     case linkDown(PeerID, LinkClosure)
     /// The peer asks; `answer` is owed.
-    case called(CallToken, PeerID, method: String, CallBody)
+    case called(CallToken, PeerID, method: String, CallContent)
     /// An own call has ended, by its number.
     case answered(call: UInt64, CallResult)
     /// A message has arrived whole; its sender is proven and known, and it was not taken before.

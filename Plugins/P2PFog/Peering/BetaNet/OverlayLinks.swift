@@ -53,7 +53,7 @@ extension Overlay {
   ///   - call: The caller's number of it, for `Action.answered`, which follows exactly once.
   ///   - peer: A known peer; a link is made where there is none.
   ///   - method: `[a-z][a-z0-9_.]{0,63}`.
-  ///   - body: Within the limits of `CallBody`.
+  ///   - body: Within the limits of `CallContent`.
   ///   - timeout: Nanoseconds for all of it.
   ///   - roster: Who is known.
   ///   - now: The moment.
@@ -61,7 +61,7 @@ extension Overlay {
     _ call: UInt64,
     to peer: PeerID,
     method: String,
-    body: CallBody,
+    body: CallContent,
     timeout: UInt64,
     roster: Roster,
     now: Moment
@@ -96,7 +96,7 @@ extension Overlay {
   @discardableResult
   package mutating func answer(
     _ token: CallToken,
-    _ answer: Result<CallBody, CallRefusal>,
+    _ answer: Result<CallContent, CallRefusal>,
     now: Moment
   ) -> Bool {
     let didWait = links[token.link]?.streams.answer(token.stream, answer, now: now.monotonic)
@@ -109,7 +109,7 @@ extension Overlay {
     _ call: UInt64,
     _ peer: PeerID,
     _ method: String,
-    _ body: CallBody,
+    _ body: CallContent,
     deadline: UInt64,
     _ now: Moment
   ) {

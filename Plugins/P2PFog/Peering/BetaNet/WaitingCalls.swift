@@ -3,7 +3,7 @@ struct WaitingCalls: Sendable {
   struct Call: Sendable {
     let id: UInt64
     let method: String
-    let body: CallBody
+    let body: CallContent
     let deadline: UInt64
   }
 

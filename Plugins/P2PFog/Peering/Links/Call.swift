@@ -1,7 +1,7 @@
 /// What a call carries, one way: a JSON text and bytes beside it.
 ///
 /// Neither is looked at here; who is called parses the text.
-package struct CallBody: Sendable, Equatable {
+package struct CallContent: Sendable, Equatable {
   /// Bytes of the longest JSON text.
   package static let jsonLimit = 256 << 10
   /// Bytes of the longest attachment.
@@ -44,7 +44,7 @@ package struct CallRefusal: Error, Sendable, Equatable {
 /// How a call ended; each ends exactly once.
 package enum CallResult: Sendable, Equatable {
   /// The other has answered.
-  case answered(CallBody)
+  case answered(CallContent)
   /// The other, or this peer's own limits, refused it.
   case refused(CallRefusal)
   /// No answer came in time; whether the other has done what was asked is not known.

@@ -29,7 +29,7 @@ struct CallBodyReader: Sendable {
     bytes += more
   }
 
-  var body: CallBody { CallBody(json: Array(bytes[..<json]), bytes: Array(bytes[json...])) }
+  var body: CallContent { CallContent(json: Array(bytes[..<json]), bytes: Array(bytes[json...])) }
 }
 
 /// A body that leaves: what is announced first, and DATA as the window allows.
@@ -44,7 +44,7 @@ struct CallBodyWriter: Sendable {
   private var position = 0
   private var window = initialWindow
 
-  init(_ head: CallControl, _ body: CallBody) {
+  init(_ head: CallControl, _ body: CallContent) {
     self.head = head.payload
     bytes = body.json + body.bytes
   }

@@ -70,7 +70,7 @@ enum CallControl: Equatable, Sendable {
   private static func lengths(_ reader: inout ByteReader) throws(MalformedPacket) -> (Int, Int) {
     let json = Int(try reader.number(UInt32.self))
     let bytes = Int(try reader.number(UInt32.self))
-    guard json <= CallBody.jsonLimit, bytes <= CallBody.bytesLimit else {
+    guard json <= CallContent.jsonLimit, bytes <= CallContent.bytesLimit else {
       throw MalformedPacket("announces a body of \(json) and \(bytes) bytes")
     }
     return (json, bytes)

@@ -6,7 +6,7 @@
 /// are over are passed over: they crossed the end on their way. All else that does not fit ends the link.
 struct CallStreams: Sendable {
   enum Event: Equatable, Sendable {
-    case called(stream: UInt32, method: String, CallBody)
+    case called(stream: UInt32, method: String, CallContent)
     case answered(call: UInt64, CallResult)
   }
 
@@ -39,7 +39,7 @@ struct CallStreams: Sendable {
   // MARK: What this side does
 
   /// Begins a call.
-  mutating func open(_ call: UInt64, _ method: String, _ body: CallBody, deadline: UInt64)
+  mutating func open(_ call: UInt64, _ method: String, _ body: CallContent, deadline: UInt64)
     throws(CallRefusal)
   {
     guard CallControl.isMethod(method) else {
@@ -48,8 +48,8 @@ struct CallStreams: Sendable {
     guard body.isWithinLimits else {
       throw CallRefusal(
         code: "TOO_LARGE",
-        message: "A call carries at most \(CallBody.jsonLimit) bytes of JSON and"
-          + " \(CallBody.bytesLimit) bytes beside it."
+        message: "A call carries at most \(CallContent.jsonLimit) bytes of JSON and"
+          + " \(CallContent.bytesLimit) bytes beside it."
       )
     }
     guard !isExhausted, streams.keys.count(where: isOwn) < settings.callLimit,
@@ -73,7 +73,7 @@ struct CallStreams: Sendable {
   /// - Returns: Whether the call still waited for it.
   mutating func answer(
     _ stream: UInt32,
-    _ answer: Result<CallBody, CallRefusal>,
+    _ answer: Result<CallContent, CallRefusal>,
     now: UInt64
   ) -> Bool {
     guard !isOwn(stream), var served = streams[stream], served.reader == nil, served.writer == nil

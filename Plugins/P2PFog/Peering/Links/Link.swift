@@ -16,7 +16,7 @@ package struct Link: Sendable {
     /// Cover came.
     case padding
     /// The other asks.
-    case called(stream: UInt32, method: String, CallBody)
+    case called(stream: UInt32, method: String, CallContent)
     /// An own call has ended.
     case answered(call: UInt64, CallResult)
   }

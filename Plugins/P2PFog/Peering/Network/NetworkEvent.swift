@@ -13,7 +13,7 @@ package enum NetworkEvent: Sendable {
   /// A beacon was heard while one was looking.
   case found(PeerID, Endpoint, name: String, isKnown: Bool)
   /// A peer calls; `PeerLoop.answer` is owed.
-  case called(CallToken, PeerID, method: String, CallBody)
+  case called(CallToken, PeerID, method: String, CallContent)
   /// A call of this peer's has ended, by the number that it was given.
   case answered(UInt64, CallResult)
 }

@@ -131,7 +131,7 @@ extension PeerLoop {
     _ number: UInt64,
     to peer: PeerID,
     method: String,
-    body: CallBody,
+    body: CallContent,
     timeout: UInt64
   ) {
     overlay.call(
@@ -146,7 +146,7 @@ extension PeerLoop {
   }
 
   /// Answers a call of another peer.
-  package func answer(_ token: CallToken, _ answer: Result<CallBody, CallRefusal>) {
+  package func answer(_ token: CallToken, _ answer: Result<CallContent, CallRefusal>) {
     overlay.answer(token, answer, now: now)
   }
 }
