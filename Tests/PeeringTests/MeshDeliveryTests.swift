@@ -14,6 +14,20 @@ struct MeshDeliveryTests {
     #expect(network.peers[0].receipts == [id])
   }
 
+  @Test(
+    "a message and its receipt go around a path that swallows both, though a session stands there"
+  )
+  func swallowed() {
+    let network = SimulatedNetwork(seed: 6)
+    network.addAcquainted(3)
+    network.run(3 * SimulatedNetwork.second)
+    network.passes = { from, to in Set([from, to]) != [0, 1] }
+    let id = network.send(from: 0, to: 1)
+    network.run(5 * SimulatedNetwork.second)
+    #expect(network.peers[1].received.map(\.id) == [id])
+    #expect(network.peers[0].receipts == [id])
+  }
+
   @Test("20 peers at 5 % loss: of 2,000 messages at least 99.9 % are delivered, each once")
   func loss() {
     let network = SimulatedNetwork(seed: 2)

@@ -65,6 +65,8 @@ final class SimulatedNetwork {
   var passes: (Int, Int) -> Bool = { _, _ in true }
   /// Sees every datagram that is sent, and may hold it back by answering false.
   var tap: (([UInt8], Endpoint, Endpoint) -> Bool)?
+  /// Whether a peer cannot store what comes, as the loop then has it.
+  var refuses: (Int) -> Bool = { _ in false }
   private(set) var peers: [Peer] = []
   private(set) var time = start
   private(set) var datagrams = 0
@@ -229,9 +231,15 @@ final class SimulatedNetwork {
   private func drain(_ peer: Peer) {
     let actions = peer.mesh.actions
     peer.mesh.actions = []
+    let arrivals = actions.compactMap { action in
+      if case .received(let message, _, _) = action { message } else { nil }
+    }
+    let isRefused = !arrivals.isEmpty && refuses(peer.index)
+    if isRefused { for message in arrivals { peer.mesh.takeBack(message) } }
     for action in actions {
       switch action {
-      case .datagram(let bytes, let endpoint): carry(bytes, from: peer, to: endpoint)
+      case .datagram(let bytes, let endpoint):
+        if !isRefused { carry(bytes, from: peer, to: endpoint) }
       case .multicast(let bytes):
         for other in peers where other.index != peer.index {
           carry(bytes, from: peer, to: other.endpoint)

@@ -84,7 +84,9 @@ extension Mesh {
 
   private mutating func send(answer packet: MeshPacket, now: Moment) {
     guard let origin = packet.recipient else { return }
-    if membership.isPresent(origin), send(packet.frame(), to: origin) { return }
+    // A session may swallow what goes one way; a third attempt came through the mesh, and its answer goes there as well.
+    let isSent = membership.isPresent(origin) && send(packet.frame(), to: origin)
+    if isSent, packet.attempt <= 2 { return }
     let back = cache.from(MessageKey(packet.id, origin), attempt: packet.attempt)
     if packet.attempt == 1, let back, send(packet.frame(), to: back) { return }
     flood(packet, without: [], now: now)

@@ -9,7 +9,7 @@ extension Mesh {
   /// Sends a message; `receipt` or `undelivered` tells how it ends, except for a broadcast.
   ///
   /// - Parameters:
-  ///   - message: Of this peer; its time is now.
+  ///   - message: Of this peer; its time is now, or as long ago as a message is kept.
   ///   - options: Which way and for how long.
   ///   - roster: For the recipient's key.
   ///   - now: The time.
@@ -20,8 +20,10 @@ extension Mesh {
     now: Moment
   ) {
     counts.messagesSent += 1
+    // Its recipient takes no other.
     let isTimely =
-      max(message.sentAt, now.wall) - min(message.sentAt, now.wall) <= Self.clockTolerance
+      message.sentAt <= now.wall + Self.clockTolerance
+      && message.sentAt + Self.clockTolerance + settings.storeTime / 1_000_000 >= now.wall
     guard !isLeaving, message.payload.count <= PeerMessage.payloadLimit,
       message.sender == identity.id, isTimely
     else { return giveUp(message.id, .refused) }

@@ -37,7 +37,7 @@ package struct Mesh: Sendable {
     case unknownRecipient = "unknown_recipient"
     /// More of its kind are under way than are allowed, and none has a lower priority.
     case full
-    /// It is longer than 64 KiB, or was made by a clock more than five minutes off.
+    /// It is longer than 64 KiB, from the future, or older than messages are kept.
     case refused
   }
 

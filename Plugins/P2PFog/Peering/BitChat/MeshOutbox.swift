@@ -42,10 +42,12 @@ struct MeshOutbox: Sendable {
     set { messages[key] = newValue }
   }
 
-  /// The messages that wait for a peer to come back, the first priority and then the oldest first.
+  /// The messages to a peer that wait for it or that no session has carried, by priority and then by age.
   func waiting(for peer: PeerID) -> [Message] {
-    messages.values.filter { $0.isWaiting && $0.recipient == peer }
-      .sorted { ($1.priority, $0.createdAt) < ($0.priority, $1.createdAt) }
+    messages.values.filter {
+      $0.recipient == peer && ($0.isWaiting || !$0.isDirect && $0.queue.isEmpty)
+    }
+    .sorted { ($1.priority, $0.createdAt) < ($0.priority, $1.createdAt) }
   }
 
   /// The message that has to go to make room for one of `priority`; `nil` when none has less.
