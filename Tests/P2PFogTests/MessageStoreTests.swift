@@ -172,6 +172,27 @@ struct MessageStoreTests {
     #expect(try store.list(Self.inbox("eve"), limit: 1, offset: 0).total == 1)
   }
 
+  @Test("the hops that were asked for are kept until others are known")
+  func wantedHops() throws {
+    let kept = try PeerDatabase()
+    let store = MessageStore(kept.database)
+    for (number, found) in [(1, nil), (2, 4)] as [(UInt8, Int?)] {
+      var entry = MessageStore.Entry(sent: Self.message(number), way: "betanet", now: 5)
+      entry.hops = 2
+      _ = try store.send(entry)
+      #expect(try store.unsettled().map(\.hops) == [2])
+      let end = try store.settle(
+        entry.id,
+        status: "delivered",
+        reason: "",
+        transport: .betanet,
+        hops: found,
+        roundTripMicroseconds: 1
+      )
+      #expect(end?.hops == found ?? 2)
+    }
+  }
+
   @Test("a message between two users of this gateway is in both boxes")
   func exchange() throws {
     let kept = try PeerDatabase()

@@ -117,6 +117,26 @@ struct PeerStoreTests {
     #expect(try store.all().map(\.isBanned) == [false])
   }
 
+  @Test(
+    "a peer is met once its record is there, not while it is banned, and a pardon lifts the ban alone"
+  )
+  func metAndPardoned() throws {
+    let kept = try PeerDatabase()
+    let store = PeerStore(kept.database)
+    let id = Self.identity.id
+    try store.pardon(id)
+    #expect(try store.all().isEmpty, "who is not known does not become so")
+    try store.add(id, endpoint: Self.endpoint, mayBeNode: false, now: 1)
+    #expect(try !store.isMet(id))
+    try store.apply([.known(Self.record(1), .configured)], now: 2)
+    #expect(try store.isMet(id))
+    #expect(try store.ban(id, now: 3) && !store.isMet(id))
+    try store.apply([.known(Self.record(2), .configured)], now: 4)
+    #expect(try !store.isMet(id))
+    try store.pardon(id)
+    #expect(try store.isMet(id) && store.all().map(\.isBanned) == [false])
+  }
+
   @Test("the identity's file is made once, private, and never replaced")
   func identityFile() throws {
     let kept = try PeerDatabase()

@@ -27,7 +27,8 @@ extension PeerService {
       return try submit(request, from: user, to: nil, recipient: "", now)
     }
     if peer == identity.id { return try deliverHere(request, from: user, to: recipient, now) }
-    guard network.status.peers.contains(where: { $0.record.id == peer }) else {
+    // Not the status: a plugin that has just taken over for another has none yet.
+    guard try answering({ () throws(StorageError) in try store.isMet(peer) }) else {
       throw Failure.notFound(
         "No peer \(peer.short)… is known here; GET /v1/p2p/peers lists those that are."
       )
@@ -35,17 +36,23 @@ extension PeerService {
     return try submit(request, from: user, to: peer, recipient: recipient, now)
   }
 
-  /// Sends again what had no receipt when the gateway stopped.
+  /// Sends again what had no receipt when the gateway stopped, and what the plugin before this one took too late to send.
+  ///
+  /// - Parameter loop: Passes over what it is sending.
+  /// - Throws: `StorageError`.
   func resendUnsettled(on loop: PeerLoop) throws(StorageError) {
-    let oldest = UInt64(Clock.wall() / 1_000_000) - Self.resendAge
-    try messages.abandonSent(
-      before: oldest,
-      reason: "the gateway was restarted before a receipt came"
-    )
     for entry in try messages.unsettled() {
       guard let message = entry.message(from: identity.id) else { continue }
-      loop.send(message, way: entry.transport, hops: nil)
+      loop.send(message, way: entry.transport, hops: entry.hops)
     }
+  }
+
+  /// Gives up what is too old to be sent again.
+  func abandonOld() throws(StorageError) {
+    try messages.abandonSent(
+      before: UInt64(Clock.wall() / 1_000_000) - Self.resendAge,
+      reason: "the gateway was restarted before a receipt came"
+    )
   }
 
   private func submit(
@@ -67,6 +74,7 @@ extension PeerService {
       payload: request.payload
     )
     var entry = MessageStore.Entry(sent: message, way: request.way.rawValue, now: now)
+    entry.hops = request.hops
     // Nobody can confirm for everyone.
     if peer == nil { entry.status = "broadcast" }
     entry.number = try messages.send(entry)
@@ -77,7 +85,14 @@ extension PeerService {
       send()
       return entry
     }
-    return receipts.wait(for: entry.id, atMost: .seconds(request.waitSeconds), after: send) ?? entry
+    if let end = receipts.wait(for: entry.id, atMost: .seconds(request.waitSeconds), after: send) {
+      return end
+    }
+    // The receipt may have come to the plugin that has taken over meanwhile.
+    let sent = try answering { () throws(StorageError) in
+      try messages.find(entry.id, user: user).first { $0.direction == "out" }
+    }
+    return sent ?? entry
   }
 
   /// A message among this gateway's own users needs no network.

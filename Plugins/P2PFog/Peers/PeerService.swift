@@ -53,6 +53,10 @@ package final class PeerService: Sendable {
       try host.jobs.every(.seconds(1), name: "count what peers do") { [metrics, network] _ in
         metrics.show(network.status)
       }
+      try host.jobs.every(.seconds(5), name: "send again") { [self] _ in
+        guard network.status.isRunning else { return }
+        network.post { [self] loop in try? resendUnsettled(on: loop) }
+      }
     }
   }
 
@@ -92,6 +96,7 @@ package final class PeerService: Sendable {
         loop.know(link.peer)
         loop.keepMeeting(link.peer, at: link.endpoint, invitation: link.secret)
       }
+      try abandonOld()
       try resendUnsettled(on: loop)
     } catch {
       host.log.error("What is kept of peers cannot be read.", ["why": "\(error)"])

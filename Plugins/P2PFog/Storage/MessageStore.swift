@@ -39,6 +39,7 @@ package struct MessageStore: Sendable {
     package var transport: String
     package var status: String
     package var reason: String
+    /// Links that it passed; while it is under way, those that were asked for.
     package var hops: Int?
     package var roundTripMicroseconds: Int?
     /// JSON.
@@ -107,7 +108,7 @@ package struct MessageStore: Sendable {
     try database.write { (connection) throws(StorageError) in
       let changed = try connection.run(
         """
-        UPDATE messages SET status = ?2, reason = ?3, transport = ?4, hops = ?5, round_trip_us = ?6
+        UPDATE messages SET status = ?2, reason = ?3, transport = ?4, hops = coalesce(?5, hops), round_trip_us = ?6
         WHERE direction = 'out' AND id = ?1 AND status = 'sent'
         """,
         [
@@ -268,13 +269,13 @@ package struct MessageStore: Sendable {
     let added = try connection.run(
       """
       INSERT OR IGNORE INTO messages (id, direction, user, peer, peer_user, kind, priority, transport, status, payload,
-        sent_at, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+        sent_at, at, hops) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
       """,
       [
         .text(entry.id), .text(entry.direction), .text(entry.user), .optional(entry.peer),
         .text(entry.peerUser), .text(entry.kind), .count(entry.priority), .text(entry.transport),
         .text(entry.status), .text(entry.payload), .integer(Int64(bitPattern: entry.sentAt)),
-        .integer(Int64(bitPattern: entry.at)),
+        .integer(Int64(bitPattern: entry.at)), .optional(entry.hops),
       ]
     )
     if added == 0 { return false }

@@ -92,6 +92,16 @@ package struct PeerStore: Sendable {
     }
   }
 
+  /// Whether a peer is known by its record, and not banned.
+  package func isMet(_ id: PeerID) throws(StorageError) -> Bool {
+    try database.read { (connection) throws(StorageError) in
+      try connection.first(
+        "SELECT 1 FROM peers WHERE id = ?1 AND banned = 0 AND record IS NOT NULL",
+        [.text(id.description)]
+      ) { $0.flag(0) } ?? false
+    }
+  }
+
   /// Lifts a ban, where there is one.
   package func pardon(_ id: PeerID) throws(StorageError) {
     try database.write { (connection) throws(StorageError) -> Void in

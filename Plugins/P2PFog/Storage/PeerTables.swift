@@ -40,5 +40,6 @@ enum PeerTables {
       UNIQUE (direction, id, peer)
     );
     CREATE INDEX messages_of_user ON messages (user, direction, number);
+    CREATE INDEX messages_under_way ON messages (number) WHERE direction = 'out' AND status = 'sent';
     """
 }

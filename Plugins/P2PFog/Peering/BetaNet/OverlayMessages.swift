@@ -41,6 +41,9 @@ extension Overlay {
     settle(now)
   }
 
+  /// Whether an own message waits for its receipt.
+  package func isSending(_ id: [UInt8]) -> Bool { outbox.entries[id] != nil }
+
   private func isWithinLimits(_ message: PeerMessage) -> Bool {
     message.id.count == PeerMessage.idSize && message.payload.count <= PeerMessage.payloadLimit
       && message.user.utf8.count <= 128 && message.senderUser.utf8.count <= 128

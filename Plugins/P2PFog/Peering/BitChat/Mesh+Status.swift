@@ -28,6 +28,9 @@ extension Mesh {
     neighbours.all(now: now.monotonic).filter(sessions.isOpen)
   }
 
+  /// Whether an own message waits for its receipt.
+  package func isSending(_ id: [UInt8]) -> Bool { outbox[MessageKey(id, identity.id)] != nil }
+
   /// Own messages that wait for a receipt.
   package var outboxCount: Int { outbox.count }
 

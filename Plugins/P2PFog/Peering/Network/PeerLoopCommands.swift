@@ -31,7 +31,7 @@ extension PeerLoop {
   ///
   /// - Parameters:
   ///   - endpoint: Where it should be.
-  ///   - expecting: Who it should be.
+  ///   - peer: Who it should be.
   ///   - invitation: The secret of an invitation to redeem.
   ///   - completion: Called once, on the loop's thread.
   package func connect(
@@ -73,7 +73,7 @@ extension PeerLoop {
 
   // MARK: Messages and calls
 
-  /// Sends a message.
+  /// Sends a message, unless it is on its way already.
   ///
   /// - Parameters:
   ///   - message: Of this peer.
@@ -81,6 +81,9 @@ extension PeerLoop {
   ///     of it, else the overlay where that has a link with it, else the mesh, which keeps the message for it.
   ///   - hops: Of a circuit; `nil` for the operator's number.
   package func send(_ message: PeerMessage, way: String, hops: Int?) {
+    guard !mesh.isSending(message.id), !overlay.isSending(message.id),
+      !held.contains(where: { $0.message.id == message.id })
+    else { return }
     let usesOverlay: Bool
     switch PeerMessage.Transport(rawValue: way) {
     case .betanet: usesOverlay = message.recipient != nil
