@@ -78,7 +78,7 @@ package struct P2PFogSettings: Sendable {
         "is required where listen stands for all addresses: peers must know which to use"
       )
     }
-    if let advertise = network.advertise, advertise.port == 0 || advertise.isWildcard {
+    if let advertise = network.advertise, !advertise.isPlace {
       fields.refuse("advertise", "must be one address and a port from 1")
     }
     network.name = fields.string("name", 0...PeerRecord.nameLimit, default: "")
@@ -106,11 +106,11 @@ package struct P2PFogSettings: Sendable {
     for (index, text) in fields.strings("peers", 0...1000, length: 1...128).enumerated() {
       let parts = text.split(separator: "@", maxSplits: 1).map(String.init)
       guard parts.count == 2, let id = PeerID(text: parts[0]),
-        let endpoint = Endpoint(text: parts[1])
+        let endpoint = Endpoint(text: parts[1]), endpoint.isPlace
       else {
         fields.refuse(
           "peers[\(index)]",
-          "must be a peer id, @ and an address, as HEX64@127.0.0.1:7946"
+          "must be a peer id, @, one address and a port from 1, as HEX64@127.0.0.1:7946"
         )
         continue
       }

@@ -144,7 +144,10 @@ struct MessageRoutes {
 
   /// Whose box is looked at: the caller's, or the peer's own for an administrator.
   private static func owner(_ request: borrowing Request) throws(Failure) -> String {
-    guard try request.query("box") == "peer" else { return request.caller.subject }
+    let box = try request.validateQuery { fields in
+      fields.json("box") == nil ? "user" : fields.choice("box", ["user", "peer"])
+    }
+    guard box == "peer" else { return request.caller.subject }
     guard request.caller.scopes.contains(.admin) else {
       throw .forbidden("Messages to the peer itself need the scope admin.")
     }

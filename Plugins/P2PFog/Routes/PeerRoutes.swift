@@ -165,9 +165,11 @@ enum PeerOrder: Sendable {
     }
     let id = PeerID(text: fields.string("peer_id", 64...64))
     if id == nil { fields.refuse("peer_id", "must be 64 lower-case hexadecimal digits") }
-    let endpoint = Endpoint(text: fields.string("endpoint", 1...64))
+    let endpoint = Endpoint(text: fields.string("endpoint", 1...64)).flatMap {
+      $0.isPlace ? $0 : nil
+    }
     if endpoint == nil {
-      fields.refuse("endpoint", "must be an IP address and a port, as 203.0.113.7:7946")
+      fields.refuse("endpoint", "must be one IP address and a port from 1, as 203.0.113.7:7946")
     }
     let mayBeNode = fields.bool("node", default: false)
     guard let id, let endpoint else { return nil }
