@@ -55,7 +55,7 @@ class Peer:
 
     def __init__(self, directory, name, wire=None, plugins=(), files=None, wait=True, **more):
         self.name, self.wire = name, wire
-        self.settings = settings(wire, name=name, **more)
+        self.settings = settings(wire, **{"name": name, **more})
         self.directory, self.plugins, self.files = directory, plugins, files
         self.start(wait=wait)
 

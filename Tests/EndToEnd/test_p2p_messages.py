@@ -36,6 +36,7 @@ def test_a_message_reaches_a_user_of_a_peer(trio, user, transport):
     assert message["message_id"] == sent["message_id"] and message["sender"] == f"alice@{ada.id}"
     assert message["message"] == {"type": "text", "payload": {"text": "hello"}} and message["status"] == "received"
     assert message["transport_used"] == sent["transport_used"]
+    assert sent["hops"] == message["hops"] if transport != "betanet" else sent["hops"] == 2
     assert ada.message(sent["message_id"])["status"] == "delivered"
 
 
@@ -155,7 +156,7 @@ def test_the_urgent_goes_before_the_rest_when_the_recipient_returns(peer):
         assert sent["status"] == "sent"
     bob.start()
     found = eventually(lambda: len(bob.inbox("bob")) == 3 and bob.inbox("bob"), what="all are there")
-    assert sorted(one["priority"] for one in found) == [1, 5, 10]
+    assert [one["priority"] for one in reversed(found)] == [10, 5, 1]
 
 
 def test_a_message_for_a_peer_that_is_away_is_kept_by_others_when_its_sender_goes_too(peer):
@@ -172,6 +173,17 @@ def test_a_message_for_a_peer_that_is_away_is_kept_by_others_when_its_sender_goe
     eventually(lambda: all(ada.message(one)["status"] == "delivered" for one in sent), what="ada knows it")
     assert sorted(one["message"]["payload"]["index"] for one in bob.inbox("bob")) == list(range(10))
     eventually(lambda: cyd.count("messages_stored") == 0, what="cyd keeps nothing")
+
+
+def test_peers_whose_datagrams_do_not_pass_between_them_are_reached_over_a_third(peer):
+    ada, bob, cyd = (peer(name, wired=True) for name in ("ada", "bob", "cyd"))
+    meet(ada, bob, cyd)
+    ada.wire.apart, bob.wire.apart = {bob.port}, {ada.port}
+    sent = ada.write(f"bob@{bob.id}", {"text": "around"}, transport="bitchat", wait_seconds=12)
+    assert sent["status"] == "delivered" and sent["hops"] == 2, sent
+    (message,) = bob.inbox("bob")
+    assert message["hops"] == 2 and message["sender"] == f"alice@{ada.id}"
+    assert ada.knows(bob) and bob.knows(ada), "others have probed them"
 
 
 @pytest.mark.parametrize("transport", ["bitchat", "betanet"])
@@ -239,6 +251,6 @@ def test_what_is_no_message_of_a_peer_is_refused(trio):
     for body in (b"", b"{", b"[]", b"null"):
         with ada.gateway.client() as client:
             sent = {**ada.fields(), "Content-Type": "application/json"}
-            assert client.request("POST", "/v1/p2p/message", sent, body).status == 400, body
+            assert client.request("POST", "/v1/p2p/message", sent, body).status in (400, 422), body
     assert ada.ask("POST", "/v1/p2p/message", {"recipient": bob.id, "message": {}}, scope="read").status == 403
     assert json.loads(ada.ask("GET", "/v1/p2p/status").content)["success"] is True

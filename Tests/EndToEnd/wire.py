@@ -22,7 +22,6 @@ class Wire:
         self.streams = {}  # of a connection's end: all that came from it, while the wire `keeps`
         self.dropped = self.passed = 0
         self.keeps = False
-        self.mute = False  # what the gateway says to who is here does not pass
         self.apart = set()  # ports of loopback whose datagrams do not pass, nor those to them
         self.target = None
         self._random = random.Random(seed)
@@ -113,7 +112,7 @@ class Wire:
                 data, _ = out.recvfrom(4096)
             except (BlockingIOError, ConnectionRefusedError):
                 return
-            if self.mute or sender[1] in self.apart:
+            if sender[1] in self.apart:
                 self.dropped += 1
                 continue
             self._carry("out", data, self._udp, sender)
