@@ -5,7 +5,8 @@ import Wire
 /// The verb `node`: this gateway works for another one's fog, or takes nodes into its own.
 enum NodeCommand {
   private static let usage = """
-    usage: gateway node join LINK                       work for the gateway that made the invitation
+    usage: gateway node join LINK                       work for the gateway that made the invitation; with - for LINK it
+                                                        is read from standard input, where no list of processes shows it
            gateway node leave PEER_ID                   do so no more
            gateway node invite [--ttl 24h] [--note TEXT] [--peer]
                                                         print an invitation; with --peer for messages alone
@@ -51,11 +52,12 @@ enum NodeCommand {
   }
 
   private static func join(_ arguments: [String], _ environment: [String: String]) throws(Failure) {
-    guard arguments.count == 1 else { throw .usage("join: write one invitation link") }
+    guard arguments.count == 1 else { throw .usage("join: write one invitation link, or -") }
+    let link = arguments[0] == "-" ? readLine() ?? "" : arguments[0]
     let data = try ask(
       "POST",
       "/v1/fog/coordinators",
-      ["invitation": .string(arguments[0])],
+      ["invitation": .string(link)],
       environment
     )
     print("this gateway is a node of \(data["peer_id"]?.asString ?? "")")
@@ -143,9 +145,20 @@ enum NodeCommand {
         limit: .seconds(60)
       )
     } catch {
-      throw .failed(
-        "no gateway answers at \(settings.host):\(settings.port); start it, or set HOST and PORT"
-      )
+      switch error {
+      case .system:
+        throw .failed(
+          "no gateway listens at \(settings.host):\(settings.port); start it, or set HOST and PORT"
+        )
+      case .cut:
+        throw .failed(
+          "the gateway at \(settings.host):\(settings.port) gave no answer; its log may say why"
+        )
+      case .malformed:
+        throw .failed(
+          "what listens at \(settings.host):\(settings.port) is no gateway; set HOST and PORT"
+        )
+      }
     }
     guard let json = try? JSON.parse(answer.body) else {
       throw .failed("what listens at \(settings.host):\(settings.port) answers as no gateway does")

@@ -44,7 +44,7 @@ public final class P2PFogPlugin: Plugin, JobMoving {
         settings: settings.node
       )
     } catch {
-      throw PluginFailure("The store of peers and jobs cannot be opened: \(error).")
+      throw PluginFailure("The peer, its store or its jobs cannot be set up: \(error).")
     }
     isNode = settings.node.isEnabled
     // The last words of jobs that end now leave by the network.

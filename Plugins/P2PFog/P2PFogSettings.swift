@@ -23,7 +23,7 @@ package struct P2PFogSettings: Sendable {
   package var admitsIntroduced = true
   /// Bytes that must stay free on the disk.
   ///
-  /// Default 256 MiB. Below, messages and results are refused and the health is degraded.
+  /// Default 256 MiB. Below, messages are refused and the health is degraded; what jobs leave has its own limit in `fog`.
   package var minFreeBytes = 256 << 20
   /// Of jobs that are submitted here.
   package var fog = FogSettings()
@@ -50,6 +50,8 @@ package struct P2PFogSettings: Sendable {
         0...(1 << 50),
         default: read.minFreeBytes
       )
+      read.fog = fields.optionalObject("fog") { FogSettings(&$0) } ?? read.fog
+      read.node = fields.optionalObject("node") { WorkerSettings(&$0) } ?? read.node
       return read
     }
     if let secretFile {
@@ -61,40 +63,36 @@ package struct P2PFogSettings: Sendable {
 
   private init(_ network: NetworkSettings) { self.network = network }
 
-  private mutating func readNetwork(_ fields: inout Fields) {
-    func endpoint(_ name: String, _ fields: inout Fields) -> Endpoint? {
-      guard let text = fields.optionalString(name, 1...64) else { return nil }
-      guard let endpoint = Endpoint(text: text) else {
-        fields.refuse(name, "must be an IP address and a port, as 127.0.0.1:7946 or [::1]:7946")
-        return nil
-      }
-      return endpoint
+  private static func endpoint(_ name: String, _ fields: inout Fields) -> Endpoint? {
+    guard let text = fields.optionalString(name, 1...64) else { return nil }
+    guard let endpoint = Endpoint(text: text) else {
+      fields.refuse(name, "must be an IP address and a port, as 127.0.0.1:7946 or [::1]:7946")
+      return nil
     }
-    if let listen = endpoint("listen", &fields) { network.listen = listen }
-    network.advertise = endpoint("advertise", &fields)
+    return endpoint
+  }
+
+  private mutating func readNetwork(_ fields: inout Fields) {
+    if let listen = Self.endpoint("listen", &fields) { network.listen = listen }
+    network.advertise = Self.endpoint("advertise", &fields)
     if network.listen.isWildcard, network.advertise == nil {
       fields.refuse(
         "advertise",
         "is required where listen stands for all addresses: peers must know which to use"
       )
     }
-    if let advertise = network.advertise, !advertise.isPlace {
+    if let advertise = network.advertise, !advertise.canBeDialled {
       fields.refuse("advertise", "must be one address and a port from 1")
     }
     network.name = fields.string("name", 0...PeerRecord.nameLimit, default: "")
-    if network.name.utf8.count > PeerRecord.nameLimit {
-      fields.refuse("name", "must have at most \(PeerRecord.nameLimit) bytes")
+    if !PeerRecord.isName(network.name) {
+      fields.refuse(
+        "name",
+        "must have at most \(PeerRecord.nameLimit) bytes of UTF-8, none of them of control characters"
+      )
       network.name = ""
     }
-    network.group = endpoint("discovery_group", &fields)
-    if let group = network.group,
-      group.address.count != 4 || !(224...239).contains(group.address[0]) || group.port == 0
-    {
-      fields.refuse(
-        "discovery_group",
-        "must be a multicast address of IP version 4 and a port, as 239.255.77.7:7947"
-      )
-    }
+    readGroup(&fields)
     let overlay = fields.optionalObject("betanet") { BetaNetSettings(&$0) } ?? BetaNetSettings()
     overlay.apply(to: &network.overlay)
     network.mesh.isDiscoverable = network.group != nil
@@ -102,11 +100,24 @@ package struct P2PFogSettings: Sendable {
     mesh.apply(to: &network.mesh)
   }
 
+  private mutating func readGroup(_ fields: inout Fields) {
+    network.group = Self.endpoint("discovery_group", &fields)
+    guard let group = network.group else { return }
+    if group.address.count != 4 || !(224...239).contains(group.address[0]) || group.port == 0 {
+      fields.refuse(
+        "discovery_group",
+        "must be a multicast address of IP version 4 and a port, as 239.255.77.7:7947"
+      )
+    } else if network.listen.address.count != 4 {
+      fields.refuse("discovery_group", "needs a listen address of IP version 4; leave it out")
+    }
+  }
+
   private mutating func readPeers(_ fields: inout Fields) {
     for (index, text) in fields.strings("peers", 0...1000, length: 1...128).enumerated() {
       let parts = text.split(separator: "@", maxSplits: 1).map(String.init)
       guard parts.count == 2, let id = PeerID(text: parts[0]),
-        let endpoint = Endpoint(text: parts[1]), endpoint.isPlace
+        let endpoint = Endpoint(text: parts[1]), endpoint.canBeDialled
       else {
         fields.refuse(
           "peers[\(index)]",

@@ -97,28 +97,23 @@ struct MessageStoreTests {
     #expect(throws: StorageError.self) {
       try store.send(.init(sent: Self.message(1), way: "auto", now: 9))
     }
-    let id = Hexadecimal.text(Self.message(1).id)
-    func settle(_ status: String) throws -> MessageStore.Entry? {
-      try store.settle(
-        id,
-        status: status,
-        reason: "",
-        transport: .bitchat,
-        hops: 3,
-        roundTripMicroseconds: 1500
-      )
-    }
-    #expect(try settle("delivered")?.status == "delivered")
-    #expect(try settle("undelivered") == nil)
+    let id = Self.message(1).id
+    let delivered = MessageOutcome(delivered: id, .bitchat, hops: 3, roundTripMicroseconds: 1500)
+    let given = MessageOutcome(undelivered: id, .betanet, reason: "late")
+    let unknown = MessageOutcome(undelivered: [9], .betanet, reason: "")
+    let settled = try store.settle([unknown, delivered, given])
+    #expect(settled.map(\.status) == ["delivered"] && settled.first?.hops == 3)
+    #expect(settled.first?.roundTripMicroseconds == 1500 && settled.first?.reason == "")
+    #expect(try store.settle([given, delivered]).isEmpty)
     try store.abandonSent(before: 3, reason: "too old")
     let waiting = try store.unsettled()
     #expect(waiting.map(\.number) == [3])
     #expect(waiting.first?.message(from: Self.sender) == Self.message(3))
-    let given = try #require(
+    let old = try #require(
       try store.find(Hexadecimal.text(Self.message(2).id), user: "bob").first
     )
-    #expect(given.status == "undelivered" && given.reason == "too old")
-    #expect(given.message(from: Self.sender) != nil)
+    #expect(old.status == "undelivered" && old.reason == "too old")
+    #expect(old.message(from: Self.sender) != nil)
   }
 
   @Test(
@@ -202,5 +197,75 @@ struct MessageStoreTests {
     let (out, received) = try store.exchange(sent, Self.message(1), now: 5)
     #expect(out.user == "bob" && out.number == 1 && received.user == "ada" && received.number == 2)
     #expect(received.transport == "local" && received.status == "received")
+  }
+}
+
+/// What a full store costs: no statement reads all of a box, or all messages.
+extension MessageStoreTests {
+  @Test(
+    "messages are found, dropped and sent again by an index",
+    arguments: [
+      ("SELECT number FROM messages WHERE \(MessageStore.oneOfUser)", "(direction=? AND id=?)"),
+      ("SELECT number FROM \(MessageStore.unsettledOnes) ORDER BY number", "messages_unsettled"),
+      (MessageStore.dropOldest, "COVERING INDEX messages_of_user (user=? AND direction=?)"),
+    ]
+  )
+  func indexes(_ sql: String, _ wanted: String) throws {
+    let kept = try PeerDatabase()
+    let plan = try kept.database.read { (connection) throws(StorageError) in
+      try connection.rows("EXPLAIN QUERY PLAN \(sql)") { $0.text(3) }
+    }
+    #expect(plan.contains { $0.contains(wanted) }, "\(plan)")
+    #expect(!plan.contains { $0.hasPrefix("SCAN messages") && !$0.contains("unsettled") })
+  }
+
+  @Test("a box is counted down by what is deleted from it, and filled again")
+  func counts() throws {
+    let kept = try PeerDatabase()
+    let store = MessageStore(kept.database)
+    func count() throws -> Int? {
+      try kept.database.read { (connection) throws(StorageError) in
+        try connection.first("SELECT messages FROM boxes WHERE user = 'ada'") { $0.count(0) }
+      }
+    }
+    for number in 1...3 {
+      _ = try store.receive([(Self.message(UInt8(number)), .bitchat, 1)], now: 1)
+      _ = try store.receive([(Self.message(UInt8(number)), .betanet, nil)], now: 1)
+    }
+    #expect(try count() == 3)
+    #expect(try store.delete(Hexadecimal.text(Self.message(2).id), user: "ada"))
+    #expect(try count() == 2)
+    _ = try store.receive([(Self.message(2), .bitchat, 1)], now: 1)
+    #expect(try count() == 3)
+  }
+
+  @Test("every filter of a list is its own, and all together")
+  func filters() throws {
+    let kept = try PeerDatabase()
+    let store = MessageStore(kept.database)
+    for number in 1...4 {
+      _ = try store.receive([(Self.message(UInt8(number)), .bitchat, 1)], now: 1)
+    }
+    _ = try store.markRead(upTo: 2, user: "ada")
+    func numbers(_ change: (inout MessageStore.Filter) -> Void) throws -> [Int] {
+      var filter = Self.inbox()
+      change(&filter)
+      let page = try store.list(filter, limit: 10, offset: 0)
+      #expect(page.total == page.entries.count)
+      return page.entries.map(\.number)
+    }
+    #expect(try numbers { $0.status = "read" } == [2, 1])
+    #expect(try numbers { $0.kind = "text" } == [4, 3, 2, 1])
+    #expect(try numbers { $0.kind = "other" } == [])
+    #expect(try numbers { $0.peer = "\(Self.sender)" } == [4, 3, 2, 1])
+    #expect(try numbers { $0.peer = "\(Self.other)" } == [])
+    #expect(
+      try numbers {
+        $0.status = "received"
+        $0.kind = "text"
+        $0.peer = "\(Self.sender)"
+        $0.after = 3
+      } == [4]
+    )
   }
 }

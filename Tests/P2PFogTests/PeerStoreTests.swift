@@ -7,7 +7,10 @@ import Testing
 
 @Suite("What is kept of peers")
 struct PeerStoreTests {
-  static let endpoint = Endpoint(text: "127.0.0.1:7946")!
+  static var endpoint: Endpoint {
+    guard let endpoint = Endpoint(text: "127.0.0.1:7946") else { preconditionFailure("an address") }
+    return endpoint
+  }
   static let identity = Identity(seed: [UInt8](repeating: 7, count: 32))
 
   static func record(_ sequence: UInt64) -> PeerRecord {

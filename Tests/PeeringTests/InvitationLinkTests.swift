@@ -3,8 +3,13 @@ import Testing
 
 @Suite("Invitation links")
 struct InvitationLinkTests {
+  static func endpoint(_ text: String) -> Endpoint {
+    guard let endpoint = Endpoint(text: text) else { preconditionFailure("\(text) is an address") }
+    return endpoint
+  }
+
   static let link = InvitationLink(
-    endpoint: Endpoint(text: "203.0.113.7:7946")!,
+    endpoint: endpoint("203.0.113.7:7946"),
     peer: Identity(seed: [UInt8](repeating: 1, count: 32)).id,
     secret: Array(0..<16),
     isForNode: true
@@ -14,7 +19,7 @@ struct InvitationLinkTests {
   func roundTrip() throws {
     #expect(try InvitationLink(text: "\(Self.link)") == Self.link)
     let six = InvitationLink(
-      endpoint: Endpoint(text: "[2001:db8::1]:1")!,
+      endpoint: Self.endpoint("[2001:db8::1]:1"),
       peer: Self.link.peer,
       secret: Self.link.secret,
       isForNode: false

@@ -186,3 +186,55 @@ import Testing
     #expect(roster.all.map(\.id) == roster.all.map(\.id).sorted())
   }
 }
+
+/// What a roster does when it is told the same again.
+extension RosterTests {
+  @Test("An invitation that is put in twice is redeemed once")
+  func invitedTwice() {
+    var roster = Roster(own: Identity.random().id, admitsIntroduced: false)
+    let secret = [UInt8](repeating: 5, count: 16)
+    let invitation = Roster.Invitation(digest: KeyDerivation.sha256(secret), expiresAt: 2000)
+    roster.invite(invitation)
+    roster.invite(invitation)
+    let now = Moment(monotonic: 5, wall: 1000)
+    func record() -> PeerRecord? {
+      Endpoint(text: "10.0.0.1:1").map {
+        PeerRecord(.random(), sequence: 1, endpoint: $0, name: "")
+      }
+    }
+    #expect(record().map { roster.admit($0, .invitation(secret), now: now) } == true)
+    #expect(record().map { roster.admit($0, .invitation(secret), now: now) } == false)
+  }
+
+  @Test("Changes that could not be stored wait as the newest record of each peer")
+  func putBack() throws {
+    var roster = Roster(own: Identity.random().id, admitsIntroduced: false)
+    let identity = Identity.random()
+    let endpoint = try #require(Endpoint(text: "10.0.0.1:1"))
+    func record(_ sequence: UInt64) -> PeerRecord {
+      PeerRecord(identity, sequence: sequence, endpoint: endpoint, name: "")
+    }
+    roster.changes = [.known(record(3), .introduced)]
+    roster.putBack([
+      .redeemed([1], by: identity.id), .known(record(1), .invited), .known(record(2), .configured),
+    ])
+    #expect(roster.changes == [.redeemed([1], by: identity.id), .known(record(3), .invited)])
+  }
+
+  @Test("The peers stand in order of their identities, each once, however they come and go")
+  func comingAndGoing() throws {
+    var roster = Roster(own: Identity.random().id, admitsIntroduced: true)
+    let endpoint = try #require(Endpoint(text: "10.0.0.1:1"))
+    let identities = (0..<50).map { _ in Identity.random() }
+    for sequence in 1...2 {
+      for (index, identity) in identities.enumerated() {
+        let record = PeerRecord(identity, sequence: UInt64(sequence), endpoint: endpoint, name: "")
+        if index % 2 == 0 { roster.restore(record) } else { roster.introduce(record) }
+      }
+    }
+    for identity in identities.prefix(10) { roster.ban(identity.id) }
+    roster.ban(identities[0].id)
+    #expect(roster.all.map(\.id) == identities.dropFirst(10).map(\.id).sorted())
+    #expect(roster.all.allSatisfy { $0.sequence == 2 } && roster.count == 40)
+  }
+}

@@ -45,8 +45,8 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
   /// Whether it stands for all addresses of the machine.
   package var isWildcard: Bool { address.allSatisfy { $0 == 0 } }
 
-  /// Whether a packet can be sent there: one address, and a port from 1.
-  package var isPlace: Bool { port != 0 && !isWildcard }
+  /// Whether another peer may be there: one address, and a port.
+  package var canBeDialled: Bool { port != 0 && !isWildcard }
 
   /// Appends one byte of length, the address and the port.
   package func write(to writer: inout ByteWriter) {

@@ -36,8 +36,7 @@ package struct InvitationLink: Sendable, Equatable, CustomStringConvertible {
       slash < question,
       rest[slash..<question] == "/join"
     else { throw MalformedPacket("must have /join? after its address") }
-    guard let endpoint = Endpoint(text: String(rest[..<slash])), endpoint.port > 0,
-      !endpoint.isWildcard
+    guard let endpoint = Endpoint(text: String(rest[..<slash])), endpoint.canBeDialled
     else {
       throw MalformedPacket(
         "must have an IP address and a port, as 203.0.113.7:7946 or [2001:db8::1]:7946"

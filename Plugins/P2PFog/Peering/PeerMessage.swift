@@ -2,6 +2,8 @@
 package struct PeerMessage: Sendable, Equatable {
   /// Bytes of the longest payload.
   package static let payloadLimit = 64 << 10
+  /// Bytes of the longest name of a user, UTF-8.
+  package static let userLimit = 128
   /// Bytes of an identifier.
   package static let idSize = 16
 
@@ -19,9 +21,9 @@ package struct PeerMessage: Sendable, Equatable {
   package let sender: PeerID
   /// For whom; `nil` for every peer (BitChat alone).
   package let recipient: PeerID?
-  /// Of the recipient's users, or empty for the peer itself; at most 128 bytes of UTF-8.
+  /// Of the recipient's users, or empty for the peer itself; at most `userLimit` bytes of UTF-8.
   package let user: String
-  /// The sender's user, or empty; at most 128 bytes of UTF-8.
+  /// The sender's user, or empty; at most `userLimit` bytes of UTF-8.
   package let senderUser: String
   /// What the payload is, `[a-z][a-z0-9_.]{0,31}`.
   package let kind: String
@@ -74,8 +76,8 @@ package struct PeerMessage: Sendable, Equatable {
     sender = try reader.peer()
     let recipient = try reader.peer()
     self.recipient = recipient.bytes.allSatisfy { $0 == 0 } ? nil : recipient
-    user = try Self.text(&reader, 128)
-    senderUser = try Self.text(&reader, 128)
+    user = try Self.text(&reader, Self.userLimit)
+    senderUser = try Self.text(&reader, Self.userLimit)
     kind = try Self.text(&reader, 32)
     guard Self.isKind(kind) else { throw MalformedPacket("has no valid kind") }
     priority = try reader.number()

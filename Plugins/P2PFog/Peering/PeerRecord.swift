@@ -27,7 +27,7 @@ package struct PeerRecord: Sendable, Equatable {
   ///   - identity: Whose record it is.
   ///   - sequence: Higher than that of any record made before.
   ///   - endpoint: As other peers reach it.
-  ///   - name: Cut to 64 bytes by the caller.
+  ///   - name: One that `isName` takes.
   package init(_ identity: Identity, sequence: UInt64, endpoint: Endpoint, name: String) {
     precondition(name.utf8.count <= Self.nameLimit)
     id = identity.id
@@ -47,15 +47,20 @@ package struct PeerRecord: Sendable, Equatable {
     endpoint = try Endpoint(from: &reader)
     guard endpoint.port != 0 else { throw MalformedPacket("has an endpoint without a port") }
     let bytes = try reader.counted(atMost: Self.nameLimit)
-    guard let name = String(validating: bytes, as: UTF8.self),
-      !name.unicodeScalars.contains(where: \.isControl)
-    else { throw MalformedPacket("has a name that is not printable UTF-8") }
+    guard let name = String(validating: bytes, as: UTF8.self), Self.isName(name) else {
+      throw MalformedPacket("has a name that is not printable UTF-8")
+    }
     self.name = name
     signature = try reader.raw(Ed25519.signatureSize)
     let content = Self.content(id, agreementKey, sequence, endpoint, name)
     guard Ed25519.isValid(signature, of: Self.context + content, by: id) else {
       throw MalformedPacket("has a record with a wrong signature")
     }
+  }
+
+  /// Whether `text` may be a peer's name: others refuse the whole record of a peer that is called otherwise.
+  package static func isName(_ text: String) -> Bool {
+    text.utf8.count <= nameLimit && !text.unicodeScalars.contains(where: \.isControl)
   }
 
   /// Appends the record as `init(from:)` reads it.

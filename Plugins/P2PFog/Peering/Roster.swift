@@ -39,6 +39,8 @@ package struct Roster: Sendable {
   package let admitsIntroduced: Bool
 
   private var records: [PeerID: PeerRecord] = [:]
+  // The keys of `records`, rising: all are asked for four times a second, and seldom does one come or go.
+  private var order: [PeerID] = []
   // Known by key alone: configured without a record, which comes with the first handshake.
   private var expected: Set<PeerID> = []
   private var banned: Set<PeerID> = []
@@ -58,7 +60,7 @@ package struct Roster: Sendable {
   }
 
   /// The known peers' records, in order of their identities.
-  package var all: [PeerRecord] { records.values.sorted { $0.id < $1.id } }
+  package var all: [PeerRecord] { order.compactMap { records[$0] } }
 
   /// How many peers are known by record.
   package var count: Int { records.count }
@@ -76,11 +78,14 @@ package struct Roster: Sendable {
 
   /// Puts back what was stored, without a change to be stored.
   package mutating func restore(_ record: PeerRecord) {
-    if record.id != own, !banned.contains(record.id) { records[record.id] = record }
+    if record.id != own, !banned.contains(record.id) { put(record) }
   }
 
-  /// Lets an invitation be redeemed, once.
-  package mutating func invite(_ invitation: Invitation) { invitations.append(invitation) }
+  /// Lets an invitation be redeemed, once; one that waits already waits once all the same.
+  package mutating func invite(_ invitation: Invitation) {
+    withdraw(invitation.digest)
+    invitations.append(invitation)
+  }
 
   /// Takes an invitation back by its digest.
   package mutating func withdraw(_ digest: [UInt8]) {
@@ -90,12 +95,30 @@ package struct Roster: Sendable {
   /// Forgets a peer, and refuses it from now on until `expect` is preceded by `pardon`.
   package mutating func ban(_ id: PeerID) {
     banned.insert(id)
-    records[id] = nil
+    if records.removeValue(forKey: id) != nil { order.remove(at: place(of: id)) }
     expected.remove(id)
   }
 
   /// Lets a banned peer be made known again.
   package mutating func pardon(_ id: PeerID) { banned.remove(id) }
+
+  /// Takes changes back that could not be stored: of each peer the newest record alone, so that a store that fails for long
+  /// costs no more than the roster itself.
+  package mutating func putBack(_ unstored: [Change]) {
+    let all = unstored + changes
+    var newest: [PeerID: Int] = [:]
+    // The first word on how a peer became known is the one that counts.
+    var hows: [PeerID: How] = [:]
+    for (index, change) in all.enumerated() {
+      guard case .known(let record, let how) = change else { continue }
+      newest[record.id] = index
+      hows[record.id] = hows[record.id] ?? how
+    }
+    changes = all.enumerated().compactMap { index, change in
+      guard case .known(let record, let how) = change else { return change }
+      return newest[record.id] == index ? .known(record, hows[record.id] ?? how) : nil
+    }
+  }
 
   /// Whether the other side of a complete handshake is let in.
   ///
@@ -154,8 +177,24 @@ package struct Roster: Sendable {
       // A peer that the operator has named always has its place.
       return
     }
-    records[record.id] = record
+    put(record)
     expected.remove(record.id)
     changes.append(.known(record, how))
+  }
+
+  private mutating func put(_ record: PeerRecord) {
+    if records.updateValue(record, forKey: record.id) == nil {
+      order.insert(record.id, at: place(of: record.id))
+    }
+  }
+
+  /// Where an identity stands in `order`, or would.
+  private func place(of id: PeerID) -> Int {
+    var (low, high) = (0, order.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if order[middle] < id { low = middle + 1 } else { high = middle }
+    }
+    return low
   }
 }

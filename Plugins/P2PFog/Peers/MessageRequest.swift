@@ -78,7 +78,7 @@ struct MessageRequest: Sendable, Equatable {
     guard let at = text.lastIndex(of: "@") else { return .local(user: text) }
     let user = String(text[..<at])
     guard let id = PeerID(text: String(text[text.index(after: at)...])),
-      (1...128).contains(user.utf8.count)
+      (1...PeerMessage.userLimit).contains(user.utf8.count)
     else {
       fields.refuse(
         "recipient",

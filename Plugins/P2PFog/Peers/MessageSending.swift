@@ -20,8 +20,16 @@ extension PeerService {
   /// - Throws: `Failure` for the client.
   func send(_ request: MessageRequest, from user: String) throws -> MessageStore.Entry {
     let now = UInt64(Clock.wall() / 1_000_000)
+    try answering { () throws(StorageError) in
+      guard try hasRoom() else { throw .full }
+    }
     if case .local(let recipient) = request.recipient {
       return try deliverHere(request, from: user, to: recipient, now)
+    }
+    guard user.utf8.count <= PeerMessage.userLimit else {
+      throw Failure.badRequest(
+        "Peers take names of users of at most \(PeerMessage.userLimit) bytes, and yours has \(user.utf8.count)."
+      )
     }
     guard case .peer(let peer, let recipient) = request.recipient else {
       return try submit(request, from: user, to: nil, recipient: "", now)
@@ -77,22 +85,32 @@ extension PeerService {
     entry.hops = request.hops
     // Nobody can confirm for everyone.
     if peer == nil { entry.status = "broadcast" }
-    entry.number = try messages.send(entry)
-    let send: () -> Void = { [network] in
-      network.post { $0.send(message, way: request.way.rawValue, hops: request.hops) }
-    }
+    entry.number = try answering { [entry] () throws(StorageError) in try messages.send(entry) }
     guard request.waitSeconds > 0, peer != nil else {
-      send()
+      try post(message, request)
       return entry
     }
-    if let end = receipts.wait(for: entry.id, atMost: .seconds(request.waitSeconds), after: send) {
-      return end
-    }
+    let limit = Duration.seconds(request.waitSeconds)
+    let end = try receipts.wait(for: entry.id, atMost: limit) { try post(message, request) }
+    if let end { return end }
     // The receipt may have come to the plugin that has taken over meanwhile.
     let sent = try answering { () throws(StorageError) in
       try messages.find(entry.id, user: user).first { $0.direction == "out" }
     }
     return sent ?? entry
+  }
+
+  /// Hands a message that is stored to the network's loop; one that it does not take is stored no more.
+  private func post(_ message: PeerMessage, _ request: MessageRequest) throws {
+    let isTaken = network.post {
+      $0.send(message, way: request.way.rawValue, hops: request.hops)
+    }
+    if isTaken { return }
+    _ = try messages.delete(Hexadecimal.text(message.id), user: message.senderUser)
+    throw Failure.unavailable(
+      "The network stops or does not keep up; try again.",
+      retryAfter: .seconds(1)
+    )
   }
 
   /// A message among this gateway's own users needs no network.
@@ -115,7 +133,9 @@ extension PeerService {
     )
     var sent = MessageStore.Entry(sent: message, way: "local", now: now)
     sent.status = "delivered"
-    let (entry, received) = try messages.exchange(sent, message, now: now)
+    let (entry, received) = try answering { [sent] () throws(StorageError) in
+      try messages.exchange(sent, message, now: now)
+    }
     publish(received, event: "message")
     return entry
   }

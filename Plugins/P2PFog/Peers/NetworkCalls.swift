@@ -59,7 +59,9 @@ package final class NetworkCalls: PeerCalls {
     let isTaken = network.post { loop in
       loop.call(number, to: peer, method: method, body: content, timeout: nanoseconds)
     }
-    guard isTaken else { throw .unreachable("the network of this gateway does not keep up") }
+    guard isTaken else {
+      throw .unreachable("the network of this gateway stops, or does not keep up")
+    }
     guard one.gate.wait(atMost: timeout + .seconds(1)), let result = one.result.withLock({ $0 })
     else { throw .timeout }
     return try Self.answer(result)
@@ -70,6 +72,11 @@ package final class NetworkCalls: PeerCalls {
     guard let one = waiting.withLock({ $0[number] }) else { return }
     one.result.withLock { $0 = result }
     one.gate.open()
+  }
+
+  /// Ends every call that waits: the network's loop is over, and nobody else would.
+  package func end() {
+    for number in waiting.withLock({ Array($0.keys) }) { ended(number, .lost) }
   }
 
   /// Answers a call of another peer; on a worker, may block.

@@ -82,6 +82,7 @@ extension PeerService {
       redeemedBy: nil
     )
     try answering { () throws(StorageError) in try store.invite(invitation) }
+    // Where no loop takes it, the next one reads it from the store.
     network.post { $0.invite(Roster.Invitation(digest: digest, expiresAt: expires)) }
     let link = InvitationLink(
       endpoint: endpoint,
@@ -152,11 +153,17 @@ extension PeerService {
   ) throws -> PeerID {
     let gate = Gate()
     let outcome = OutcomeBox()
-    network.post { loop in
+    let isTaken = network.post { loop in
       begin(loop) { result in
         outcome.value.withLock { $0 = result }
         gate.open()
       }
+    }
+    guard isTaken else {
+      throw Failure.unavailable(
+        "The network stops or does not keep up; try again.",
+        retryAfter: .seconds(1)
+      )
     }
     _ = gate.wait(atMost: limit)
     let result = outcome.value.withLock { $0 }

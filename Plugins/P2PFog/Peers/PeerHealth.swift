@@ -29,6 +29,9 @@ extension PeerService {
     }
     // The reason itself may name paths; it is in the log.
     if failure != nil { return degraded("what peers send cannot be stored") }
+    if (try? hasRoom()) == false {
+      return degraded("less is free on the disk than min_free_bytes; no message is taken")
+    }
     if lost > 0 { return degraded("\(lost) of \(status.peers.count) peers do not answer") }
     return .healthy(.object(detail))
   }

@@ -119,6 +119,9 @@ package final class PeerService: Sendable {
         stopBy = limit
         return Clock.monotonic() >= limit || !lingering.withLock { $0 }()
       }
+      // Whoever still waits would hold up the swap.
+      calls.end()
+      receipts.end()
     }
   }
 
@@ -139,6 +142,11 @@ package final class PeerService: Sendable {
   /// Whether it was activated just now: the loop may not have had its first turn.
   var isStarting: Bool {
     Clock.monotonic() < activatedAt.load(ordering: .relaxed) + Self.startLimit
+  }
+
+  /// Whether the disk has room for messages, as the operator wants it.
+  func hasRoom() throws(StorageError) -> Bool {
+    try Folder.space(host.dataDirectory).free >= settings.minFreeBytes
   }
 
   /// Why the last batch could not be stored; `nil` when it could.
@@ -162,16 +170,18 @@ extension PeerService {
   private func store(_ batch: NetworkBatch) throws {
     let now = UInt64(Clock.wall() / 1_000_000)
     do {
-      // Small and few: the room that messages must leave is for such.
+      // First, since they may be stored again: messages that have come are told of, and not taken back.
       try store.apply(batch.changes, now: now)
-      if !batch.arrivals.isEmpty,
-        try Folder.space(host.dataDirectory).free < settings.minFreeBytes
-      {
-        throw StorageError.full
+      for entry in try messages.settle(batch.outcomes) {
+        publish(entry, event: entry.status == "delivered" ? "receipt" : "undelivered")
+        receipts.settle(entry)
       }
-      let stored = try messages.receive(batch.arrivals, now: now)
+      if !batch.arrivals.isEmpty {
+        guard try hasRoom() else { throw StorageError.full }
+        let stored = try messages.receive(batch.arrivals, now: now)
+        for entry in stored { publish(entry, event: "message") }
+      }
       lastFailure.withLock { $0 = nil }
-      for entry in stored { publish(entry, event: "message") }
     } catch {
       lastFailure.withLock { $0 = "\(error)" }
       throw error
@@ -180,10 +190,6 @@ extension PeerService {
 
   private func take(_ event: NetworkEvent) {
     switch event {
-    case .delivered(let id, let transport, let hops, let roundTrip):
-      settle(id, transport, "delivered", hops: hops, roundTrip: roundTrip)
-    case .undelivered(let id, let transport, let reason):
-      settle(id, transport, "undelivered", reason: reason)
     case .member(let peer, let state):
       publish("peer", ["peer_id": .string("\(peer)"), "state": .string(state)])
     case .link(let peer, let isUp, let reason):
@@ -194,32 +200,6 @@ extension PeerService {
       discoveries.found(peer, endpoint, name: name, isKnown: isKnown)
     case .called(let token, let peer, let method, let body): answer(token, peer, method, body)
     case .answered(let number, let result): calls.ended(number, result)
-    }
-  }
-
-  private func settle(
-    _ id: [UInt8],
-    _ transport: PeerMessage.Transport,
-    _ status: String,
-    hops: Int? = nil,
-    roundTrip: Int? = nil,
-    reason: String = ""
-  ) {
-    do throws(StorageError) {
-      let entry = try messages.settle(
-        Hexadecimal.text(id),
-        status: status,
-        reason: reason,
-        transport: transport,
-        hops: hops,
-        roundTripMicroseconds: roundTrip
-      )
-      if let entry {
-        publish(entry, event: status == "delivered" ? "receipt" : "undelivered")
-        receipts.settle(entry)
-      }
-    } catch {
-      host.log.error("The end of a message could not be stored.", ["why": "\(error)"])
     }
   }
 
@@ -260,18 +240,16 @@ extension PeerService {
 }
 
 extension Overlay.CircuitEvent {
-  /// What is told of it; of the hops between, nothing is.
+  /// What is told of it: all who have the topic see it, and none of them learns whom another user writes to.
   fileprivate var json: JSON {
     switch self {
-    case .built(let recipient, let hops, let duration):
+    case .built(_, let hops, let duration):
       [
-        "state": "built", "recipient": .string("\(recipient)"), "hops": .integer(Int64(hops)),
+        "state": "built", "hops": .integer(Int64(hops)),
         "duration_ms": .number(Double(duration) / 1_000_000),
       ]
-    case .failed(let recipient, let end):
-      ["state": "failed", "recipient": .string("\(recipient)"), "reason": .string(end.word)]
-    case .closed(let recipient, let end):
-      ["state": "closed", "recipient": .string("\(recipient)"), "reason": .string(end.word)]
+    case .failed(_, let end): ["state": "failed", "reason": .string(end.word)]
+    case .closed(_, let end): ["state": "closed", "reason": .string(end.word)]
     }
   }
 }

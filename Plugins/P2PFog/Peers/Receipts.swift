@@ -8,24 +8,35 @@ final class Receipts: Sendable {
     let entry = Mutex<MessageStore.Entry?>(nil)
   }
 
+  /// Waits at once: each holds one of the host's few threads, which answer other requests and other peers' calls too.
+  static let limit = 3
+
   private let waiting = Mutex<[String: Waiting]>([:])
 
-  /// Sends a message and waits until it is known what became of it, on a worker.
+  /// Sends a message and waits until it is known what became of it, on a worker; where `limit` others wait, it does not.
   ///
   /// - Parameters:
   ///   - id: Of the message.
   ///   - limit: How long at most.
-  ///   - send: Sends it; called once.
+  ///   - send: Sends it; called once. What it throws is thrown.
   /// - Returns: What became of it; `nil` when that is not known yet.
   func wait(
     for id: String,
     atMost limit: Duration,
-    after send: () -> Void
-  ) -> MessageStore.Entry? {
+    after send: () throws -> Void
+  ) rethrows -> MessageStore.Entry? {
     let one = Waiting()
-    waiting.withLock { $0[id] = one }
+    let mayWait = waiting.withLock { waiting in
+      guard waiting.count < Self.limit else { return false }
+      waiting[id] = one
+      return true
+    }
+    guard mayWait else {
+      try send()
+      return nil
+    }
     defer { waiting.withLock { _ = $0.removeValue(forKey: id) } }
-    send()
+    try send()
     _ = one.gate.wait(atMost: limit)
     return one.entry.withLock { $0 }
   }
@@ -35,5 +46,10 @@ final class Receipts: Sendable {
     guard let one = waiting.withLock({ $0[entry.id] }) else { return }
     one.entry.withLock { $0 = entry }
     one.gate.open()
+  }
+
+  /// Ends every wait: the network stops, and what became of the messages will be known later.
+  func end() {
+    for one in waiting.withLock({ Array($0.values) }) { one.gate.open() }
   }
 }

@@ -79,12 +79,12 @@ struct CoordinatorRoutes {
       guard peer != service.identity.id else {
         throw Failure.conflict("This gateway works for itself already.")
       }
-      try answering { () throws(StorageError) in
-        guard try service.store.all().contains(where: { $0.id == peer && !$0.isBanned }) else {
-          return
-        }
-        try service.store.setCoordinator(peer, true)
+      let isKnown = try answering { () throws(StorageError) in
+        let isKnown = try service.store.all().contains { $0.id == peer && !$0.isBanned }
+        if isKnown { try service.store.setCoordinator(peer, true) }
+        return isKnown
       }
+      guard isKnown else { throw PeerRoutes.unknown(peer) }
       worker.join(coordinator: peer)
       return .data(
         ["peer_id": .string("\(peer)"), "joined": true],

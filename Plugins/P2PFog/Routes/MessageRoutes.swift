@@ -26,7 +26,11 @@ struct MessageRoutes {
         "priority": .integer("Or low, normal, high, urgent", 1...10, default: 5),
         "transport": .string(allowed: MessageRequest.Way.allCases.map(\.rawValue)),
         "hops": .integer("Of a circuit, with betanet", 2...6),
-        "wait_seconds": .integer("For the receipt", 0...30, default: 0),
+        "wait_seconds": .integer(
+          "For the receipt, unless \(Receipts.limit) others wait",
+          0...30,
+          default: 0
+        ),
       ]),
       answer: Self.message,
       limits: Route.Limits(timeout: .seconds(40))
@@ -63,7 +67,7 @@ struct MessageRoutes {
     ) { [service] request in
       let owner = try Self.owner(request)
       let (filter, limit, offset) = try request.validateQuery(unknown: .refused) { fields in
-        _ = fields.json("box")
+        _ = fields.choice("box", ["user", "peer"], default: "user")
         var filter = MessageStore.Filter(
           user: owner,
           direction: fields.choice("direction", ["in", "out"], default: "in")

@@ -146,7 +146,7 @@ struct PeerRoutes {
 }
 
 /// The body of `POST /v1/p2p/peers`.
-enum PeerOrder: Sendable {
+enum PeerOrder: Sendable, Equatable {
   case invitation(InvitationLink)
   case peer(PeerID, Endpoint, mayBeNode: Bool)
 
@@ -165,14 +165,12 @@ enum PeerOrder: Sendable {
     }
     let id = PeerID(text: fields.string("peer_id", 64...64))
     if id == nil { fields.refuse("peer_id", "must be 64 lower-case hexadecimal digits") }
-    let endpoint = Endpoint(text: fields.string("endpoint", 1...64)).flatMap {
-      $0.isPlace ? $0 : nil
-    }
-    if endpoint == nil {
+    let endpoint = Endpoint(text: fields.string("endpoint", 1...64))
+    if endpoint?.canBeDialled != true {
       fields.refuse("endpoint", "must be one IP address and a port from 1, as 203.0.113.7:7946")
     }
     let mayBeNode = fields.bool("node", default: false)
-    guard let id, let endpoint else { return nil }
+    guard let id, let endpoint, endpoint.canBeDialled else { return nil }
     self = .peer(id, endpoint, mayBeNode: mayBeNode)
   }
 }

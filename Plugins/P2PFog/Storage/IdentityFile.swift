@@ -13,6 +13,8 @@ package enum IdentityFile {
     if let found = try read(path) { return found }
     let identity = Identity.random()
     let staged = "\(path).\(UUID4.make())"
+    // On a disk that is full too: no secret is left lying about.
+    defer { _ = unsafe unlink(staged) }
     do {
       let file = try OpenFile(path: staged, flags: O_WRONLY | O_CREAT | O_EXCL)
       try file.write(identity.seed.span)
@@ -21,7 +23,6 @@ package enum IdentityFile {
     // Linked, not renamed: of two generations that begin at once the first one's file stays.
     let linked = unsafe link(staged, path) == 0 || errno == EEXIST
     let code = errno
-    _ = unsafe unlink(staged)
     guard linked else { throw .system(call: "link", code: code) }
     if let slash = path.lastIndex(of: "/") { try Folder.synchronize(String(path[..<slash])) }
     guard let stored = try read(path) else {

@@ -94,35 +94,44 @@ package struct MessageStore: Sendable {
     }
   }
 
-  /// Stores what became of a sent message; one whose end is known already keeps it.
+  /// Stores what became of sent messages, all or none; one whose end is known already keeps it.
   ///
-  /// - Returns: The message, when it changed.
-  package func settle(
-    _ id: String,
-    status: String,
-    reason: String,
-    transport: PeerMessage.Transport,
-    hops: Int?,
-    roundTripMicroseconds: Int?
-  ) throws(StorageError) -> Entry? {
-    try database.write { (connection) throws(StorageError) in
-      let changed = try connection.run(
-        """
-        UPDATE messages SET status = ?2, reason = ?3, transport = ?4, hops = coalesce(?5, hops), round_trip_us = ?6
-        WHERE direction = 'out' AND id = ?1 AND status = 'sent'
-        """,
-        [
-          .text(id), .text(status), .text(reason), .text(transport.rawValue), .optional(hops),
-          .optional(roundTripMicroseconds),
-        ]
-      )
-      if changed == 0 { return nil }
-      return try connection.first(
-        "SELECT \(Self.columns) FROM messages WHERE direction = 'out' AND id = ?1",
-        [.text(id)],
-        Self.entry
-      )
+  /// - Parameter outcomes: As the loop tells them.
+  /// - Returns: The messages that changed.
+  /// - Throws: `StorageError`; then none has.
+  package func settle(_ outcomes: [MessageOutcome]) throws(StorageError) -> [Entry] {
+    if outcomes.isEmpty { return [] }
+    return try database.write { (connection) throws(StorageError) in
+      var changed: [Entry] = []
+      for outcome in outcomes {
+        if let entry = try Self.settle(outcome, &connection) { changed.append(entry) }
+      }
+      return changed
     }
+  }
+
+  private static func settle(
+    _ outcome: MessageOutcome,
+    _ connection: inout Connection
+  ) throws(StorageError) -> Entry? {
+    let id = SQLValue.text(Hexadecimal.text(outcome.id))
+    let changed = try connection.run(
+      """
+      UPDATE messages SET status = ?2, reason = ?3, transport = ?4, hops = coalesce(?5, hops), round_trip_us = ?6
+      WHERE direction = 'out' AND id = ?1 AND status = 'sent'
+      """,
+      [
+        id, .text(outcome.failure == nil ? "delivered" : "undelivered"),
+        .text(outcome.failure ?? ""), .text(outcome.transport.rawValue), .optional(outcome.hops),
+        .optional(outcome.roundTripMicroseconds),
+      ]
+    )
+    if changed == 0 { return nil }
+    return try connection.first(
+      "SELECT \(columns) FROM messages WHERE direction = 'out' AND id = ?1",
+      [id],
+      entry
+    )
   }
 
   /// Gives up sent messages that are too old to be sent again.
@@ -130,8 +139,8 @@ package struct MessageStore: Sendable {
     try database.write { (connection) throws(StorageError) -> Void in
       try connection.run(
         """
-        UPDATE messages SET status = 'undelivered', reason = ?1
-        WHERE direction = 'out' AND status = 'sent' AND at < ?2
+        UPDATE messages SET status = 'undelivered', reason = ?1 WHERE number IN (
+          SELECT number FROM \(Self.unsettledOnes) AND at < ?2)
         """,
         [.text(reason), .integer(Int64(bitPattern: time))]
       )
@@ -139,10 +148,13 @@ package struct MessageStore: Sendable {
   }
 
   /// Sent messages without a receipt, the oldest first.
+  ///
+  /// - Returns: The messages.
+  /// - Throws: `StorageError`.
   package func unsettled() throws(StorageError) -> [Entry] {
     try database.read { (connection) throws(StorageError) in
       try connection.rows(
-        "SELECT \(Self.columns) FROM messages WHERE direction = 'out' AND status = 'sent' ORDER BY number",
+        "SELECT \(Self.columns) FROM \(Self.unsettledOnes) ORDER BY number",
         [],
         Self.entry
       )
@@ -178,21 +190,25 @@ package struct MessageStore: Sendable {
     limit: Int,
     offset: Int
   ) throws(StorageError) -> (entries: [Entry], total: Int) {
-    let condition = """
-      user = ?1 AND direction = ?2 AND (?3 IS NULL OR status = ?3) AND (?4 IS NULL OR kind = ?4)
-      AND (?5 IS NULL OR peer = ?5) AND (?6 IS NULL OR number > ?6)
-      """
-    let values: [SQLValue] = [
-      .text(filter.user), .text(filter.direction), .optional(filter.status), .optional(filter.kind),
-      .optional(filter.peer), .optional(filter.after),
-    ]
+    // Only what is asked for stands in the text, so that the index ends the search where it can.
+    var condition = "user = ? AND direction = ?"
+    var values: [SQLValue] = [.text(filter.user), .text(filter.direction)]
+    func add(_ term: String, _ value: SQLValue?) {
+      guard let value else { return }
+      condition += " AND \(term)"
+      values.append(value)
+    }
+    add("status = ?", filter.status.map { .text($0) })
+    add("kind = ?", filter.kind.map { .text($0) })
+    add("peer = ?", filter.peer.map { .text($0) })
+    add("number > ?", filter.after.map { .count($0) })
     let order = filter.after == nil ? "DESC" : "ASC"
-    return try database.read { (connection) throws(StorageError) in
+    return try database.read { [condition, values] (connection) throws(StorageError) in
       let total = try connection.first("SELECT count(*) FROM messages WHERE \(condition)", values) {
         $0.count(0)
       }
       let entries = try connection.rows(
-        "SELECT \(Self.columns) FROM messages WHERE \(condition) ORDER BY number \(order) LIMIT ?7 OFFSET ?8",
+        "SELECT \(Self.columns) FROM messages WHERE \(condition) ORDER BY number \(order) LIMIT ? OFFSET ?",
         values + [.count(limit), .count(offset)],
         Self.entry
       )
@@ -204,7 +220,7 @@ package struct MessageStore: Sendable {
   package func find(_ id: String, user: String) throws(StorageError) -> [Entry] {
     try database.read { (connection) throws(StorageError) in
       try connection.rows(
-        "SELECT \(Self.columns) FROM messages WHERE id = ?1 AND user = ?2 ORDER BY number",
+        "SELECT \(Self.columns) FROM messages WHERE \(Self.oneOfUser) ORDER BY number",
         [.text(id), .text(user)],
         Self.entry
       )
@@ -230,11 +246,22 @@ package struct MessageStore: Sendable {
   package func delete(_ id: String, user: String) throws(StorageError) -> Bool {
     try database.write { (connection) throws(StorageError) in
       try connection.run(
-        "DELETE FROM messages WHERE id = ?1 AND user = ?2",
+        "DELETE FROM messages WHERE \(Self.oneOfUser)",
         [.text(id), .text(user)]
       ) > 0
     }
   }
+
+  // Both directions are named, since the index of identifiers begins with them; without the plus sign SQLite would take the
+  // index of boxes instead, and read a whole one.
+  static let oneOfUser = "direction IN ('in', 'out') AND id = ?1 AND +user = ?2"
+  static let unsettledOnes =
+    "messages INDEXED BY messages_unsettled WHERE direction = 'out' AND status = 'sent'"
+  static let dropOldest = """
+    DELETE FROM messages WHERE number IN (
+      SELECT number FROM messages WHERE user = ?1 AND direction = ?2 ORDER BY number LIMIT ?3)
+    """
+  private static let boxSize = "SELECT messages FROM boxes WHERE user = ?1 AND direction = ?2"
 
   private static let columns = """
     number, id, direction, user, peer, peer_user, kind, priority, transport, status, reason, hops, round_trip_us,
@@ -280,14 +307,15 @@ package struct MessageStore: Sendable {
     )
     if added == 0 { return false }
     entry.number = try connection.first("SELECT last_insert_rowid()") { $0.count(0) } ?? 0
-    try connection.run(
-      """
-      DELETE FROM messages WHERE user = ?1 AND direction = ?2 AND number <= (
-        SELECT number FROM messages WHERE user = ?1 AND direction = ?2
-        ORDER BY number DESC LIMIT 1 OFFSET \(keptPerUser))
-      """,
-      [.text(entry.user), .text(entry.direction)]
-    )
+    let count = try connection.first(Self.boxSize, [.text(entry.user), .text(entry.direction)]) {
+      $0.count(0)
+    }
+    if let count, count > keptPerUser {
+      try connection.run(
+        Self.dropOldest,
+        [.text(entry.user), .text(entry.direction), .count(count - keptPerUser)]
+      )
+    }
     return true
   }
 }

@@ -40,6 +40,20 @@ enum PeerTables {
       UNIQUE (direction, id, peer)
     );
     CREATE INDEX messages_of_user ON messages (user, direction, number);
-    CREATE INDEX messages_under_way ON messages (number) WHERE direction = 'out' AND status = 'sent';
+    CREATE INDEX messages_unsettled ON messages (number) WHERE direction = 'out' AND status = 'sent';
+    -- How many messages a box has, so that a full one is not counted anew with each message.
+    CREATE TABLE boxes (
+      user TEXT NOT NULL,
+      direction TEXT NOT NULL,
+      messages INTEGER NOT NULL,
+      PRIMARY KEY (user, direction)
+    ) WITHOUT ROWID;
+    CREATE TRIGGER message_added AFTER INSERT ON messages BEGIN
+      INSERT OR IGNORE INTO boxes VALUES (new.user, new.direction, 0);
+      UPDATE boxes SET messages = messages + 1 WHERE user = new.user AND direction = new.direction;
+    END;
+    CREATE TRIGGER message_deleted AFTER DELETE ON messages BEGIN
+      UPDATE boxes SET messages = messages - 1 WHERE user = old.user AND direction = old.direction;
+    END;
     """
 }

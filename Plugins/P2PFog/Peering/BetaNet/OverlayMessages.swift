@@ -46,7 +46,8 @@ extension Overlay {
 
   private func isWithinLimits(_ message: PeerMessage) -> Bool {
     message.id.count == PeerMessage.idSize && message.payload.count <= PeerMessage.payloadLimit
-      && message.user.utf8.count <= 128 && message.senderUser.utf8.count <= 128
+      && message.user.utf8.count <= PeerMessage.userLimit
+      && message.senderUser.utf8.count <= PeerMessage.userLimit
       && PeerMessage.isKind(message.kind) && (1...10).contains(message.priority)
   }
 

@@ -8,17 +8,19 @@ final class Connection {
   let dialled: PeerID?
   /// The secret of the invitation to redeem on it.
   let invitation: [UInt8]?
-  /// Until the system says whether it stands.
-  var isConnecting: Bool
+  /// Until the system says whether it stands, and how long that may take, in monotonic nanoseconds; `nil` once it stands.
+  var connectBy: UInt64?
   private var output: [UInt8] = []
   private var written = 0
 
-  init(_ socket: consuming Socket, dialled: PeerID?, invitation: [UInt8]?, isConnecting: Bool) {
+  init(_ socket: consuming Socket, dialled: PeerID?, invitation: [UInt8]?, connectBy: UInt64?) {
     self.socket = socket
     self.dialled = dialled
     self.invitation = invitation
-    self.isConnecting = isConnecting
+    self.connectBy = connectBy
   }
+
+  var isConnecting: Bool { connectBy != nil }
 
   /// Whether `poll` should tell when more can be written.
   var wantsToWrite: Bool { isConnecting || written < output.count }

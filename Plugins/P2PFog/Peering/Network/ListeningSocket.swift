@@ -18,17 +18,31 @@ struct ListeningSocket: ~Copyable, Sendable {
     socket = made
   }
 
-  /// The next connection; `nil` when there is none.
-  func accept() -> Socket? {
+  /// What `accept` came to.
+  enum Accepted: ~Copyable {
+    case connection(Socket)
+    /// Nobody waits.
+    case none
+    /// The machine has no descriptor or memory for whoever waits; asked again at once, it says the same.
+    case exhausted(NetworkError)
+  }
+
+  /// Takes the next connection.
+  func accept() -> Accepted {
     while true {
       let descriptor = Glibc.accept(socket.descriptor, nil, nil)
-      if descriptor < 0 {
-        if errno == EINTR || errno == ECONNABORTED { continue }
-        return nil
+      if descriptor >= 0 {
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+        let made = Socket(adopting: descriptor)
+        try? made.set(Int32(IPPROTO_TCP), TCP_NODELAY, to: 1)
+        return .connection(made)
       }
-      _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-      _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
-      return Socket(adopting: descriptor)
+      switch errno {
+      case EINTR, ECONNABORTED: continue
+      case EMFILE, ENFILE, ENOBUFS, ENOMEM: return .exhausted(.last("accept"))
+      default: return .none
+      }
     }
   }
 }

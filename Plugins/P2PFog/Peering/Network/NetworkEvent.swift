@@ -1,9 +1,5 @@
-/// What the loop tells of messages and peers, in order, on its own thread.
+/// What the loop tells of peers and calls, in order, on its own thread.
 package enum NetworkEvent: Sendable {
-  /// A sent message has arrived, by its receipt.
-  case delivered(id: [UInt8], PeerMessage.Transport, hops: Int?, roundTripMicroseconds: Int)
-  /// A sent message was given up.
-  case undelivered(id: [UInt8], PeerMessage.Transport, reason: String)
   /// A member's state changed.
   case member(PeerID, state: String)
   /// A link with a peer stands, or is over.
@@ -18,6 +14,41 @@ package enum NetworkEvent: Sendable {
   case answered(UInt64, CallResult)
 }
 
+/// What became of a message that this peer has sent.
+package struct MessageOutcome: Sendable, Equatable {
+  package let id: [UInt8]
+  package let transport: PeerMessage.Transport
+  /// Why it was given up; `nil` for one whose receipt has come.
+  package let failure: String?
+  /// Links that it has passed, where that is known.
+  package let hops: Int?
+  /// From `send` to the receipt.
+  package let roundTripMicroseconds: Int?
+
+  /// A receipt has come.
+  package init(
+    delivered id: [UInt8],
+    _ transport: PeerMessage.Transport,
+    hops: Int?,
+    roundTripMicroseconds: Int
+  ) {
+    self.id = id
+    self.transport = transport
+    failure = nil
+    self.hops = hops
+    self.roundTripMicroseconds = roundTripMicroseconds
+  }
+
+  /// It was given up.
+  package init(undelivered id: [UInt8], _ transport: PeerMessage.Transport, reason: String) {
+    self.id = id
+    self.transport = transport
+    failure = reason
+    hops = nil
+    roundTripMicroseconds = nil
+  }
+}
+
 /// What came and has to be stored before anyone is told that it did.
 package struct NetworkBatch: Sendable {
   /// A message with the way it came.
@@ -25,6 +56,11 @@ package struct NetworkBatch: Sendable {
 
   /// Messages for this peer.
   package var arrivals: [Arrival] = []
+  /// What became of sent messages; one that is stored already may come again.
+  package var outcomes: [MessageOutcome] = []
   /// What changed among the known peers.
   package var changes: [Roster.Change] = []
+
+  /// Whether there is nothing to store.
+  var isEmpty: Bool { arrivals.isEmpty && outcomes.isEmpty && changes.isEmpty }
 }

@@ -8,12 +8,24 @@ import PluginStorage
 package final class PeerLoop {
   /// Datagrams read in one turn from one socket, so that links get their share.
   private static let datagramsPerTurn = 256
+  /// Connections taken in one turn: those that the overlay refuses are closed before more are taken.
+  private static let connectionsPerTurn = 64
+  /// Nanoseconds without a look at who wants to connect when the machine has no descriptor left; `poll` would not wait.
+  private static let acceptPause: UInt64 = 250_000_000
   /// Milliseconds that a turn waits at most.
   private static let patience: Int32 = 250
   /// Nanoseconds between two publications of the status.
   private static let publicationPeriod: UInt64 = 250_000_000
   /// Nanoseconds from the beginning in which peers that were known before are met again.
   private static let meetingTime: UInt64 = 10_000_000_000
+
+  /// Nanoseconds between two warnings of one kind: whoever provokes them writes no log full.
+  private static let warningPeriod: UInt64 = 10_000_000_000
+
+  /// What may go wrong again with every turn.
+  enum Trouble {
+    case storing, accepting
+  }
 
   let identity: Identity
   let settings: NetworkSettings
@@ -29,13 +41,18 @@ package final class PeerLoop {
   // Who waits for the end of a handshake by datagrams, and who is told it when the status shows it.
   var meetings: [Meeting] = []
   var ended: [() -> Void] = []
-  // What of the roster could not be stored; tried again with the next that comes.
-  var unstored: [Roster.Change] = []
   var appointments = Appointments()
   // Messages for circuits that wait until peers are met, and when they wait no longer.
   var held: [(message: PeerMessage, hops: Int?)] = []
   let meetsUntil: UInt64
+  // What could not be stored yet.
+  var unstored: [MessageOutcome] = []
   private var nextConnection = 1
+  // When each kind of trouble was told last.
+  private var warnedAt: [Trouble: UInt64] = [:]
+  // Until then nobody is let in.
+  private var acceptFrom: UInt64 = 0
+  private var readBuffer = [UInt8](repeating: 0, count: Connection.readSize)
   /// The moment of this turn.
   var now: Moment
 
@@ -77,7 +94,9 @@ package final class PeerLoop {
     let linkNumbers = connections.keys.sorted()
     let datagramDescriptors = sockets.datagrams.descriptors
     var polled = [pollfd(fd: wakeup.descriptor, events: Int16(POLLIN), revents: 0)]
-    polled.append(pollfd(fd: sockets.links.socket.descriptor, events: Int16(POLLIN), revents: 0))
+    // `poll` passes over a negative number.
+    let listening = acceptFrom <= Clock.monotonic() ? sockets.links.socket.descriptor : -1
+    polled.append(pollfd(fd: listening, events: Int16(POLLIN), revents: 0))
     for descriptor in datagramDescriptors {
       polled.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
     }
@@ -101,6 +120,7 @@ package final class PeerLoop {
 
   /// Does what is due and what the protocols have asked for.
   func finishTurn() {
+    endAttempts()
     if (mesh.deadline ?? .max) <= now.monotonic { mesh.advance(roster: &roster, now: now) }
     if (overlay.deadline ?? .max) <= now.monotonic { overlay.advance(roster: roster, now: now) }
     keepAppointments()
@@ -129,6 +149,8 @@ package final class PeerLoop {
     now = Self.moment()
     mesh.leave(now: now)
     carryOut()
+    end(.failure(.noAnswer)) { _ in true }
+    tellEnded()
   }
 
   private func timeout() -> Int32 {
@@ -150,9 +172,24 @@ package final class PeerLoop {
   }
 
   private func acceptLinks() {
-    while let socket = sockets.links.accept() {
-      let number = add(Connection(socket, dialled: nil, invitation: nil, isConnecting: false))
-      overlay.opened(number, isInitiator: false, now: now)
+    for _ in 0..<Self.connectionsPerTurn {
+      switch sockets.links.accept() {
+      case .connection(let socket):
+        let number = add(Connection(socket, dialled: nil, invitation: nil, connectBy: nil))
+        overlay.opened(number, isInitiator: false, now: now)
+      case .none: return
+      case .exhausted(let error):
+        acceptFrom = now.monotonic + Self.acceptPause
+        warn(.accepting, "No peer can connect: \(error).")
+        return
+      }
+    }
+  }
+
+  /// Ends attempts to connect that have taken too long; the system's own patience is minutes.
+  private func endAttempts() {
+    for (number, connection) in connections {
+      if let limit = connection.connectBy, limit <= now.monotonic { fail(number) }
     }
   }
 
@@ -161,7 +198,7 @@ package final class PeerLoop {
     if connection.isConnecting {
       guard connection.socket.pendingError == 0 else { return fail(number) }
       guard events & POLLOUT != 0 else { return }
-      connection.isConnecting = false
+      connection.connectBy = nil
       overlay.opened(
         number,
         isInitiator: true,
@@ -176,11 +213,10 @@ package final class PeerLoop {
   }
 
   private func read(_ number: Int) {
-    var buffer = [UInt8](repeating: 0, count: Connection.readSize)
     guard let connection = connections[number] else { return }
-    switch connection.socket.read(into: &buffer) {
+    switch connection.socket.read(into: &readBuffer) {
     case .bytes(let count):
-      overlay.receive(Array(buffer[..<count]), on: number, roster: &roster, now: now)
+      overlay.receive(Array(readBuffer[..<count]), on: number, roster: &roster, now: now)
     case .later: break
     case .ended: fail(number)
     }
@@ -199,7 +235,8 @@ package final class PeerLoop {
       let socket = try Socket(for: endpoint, isStream: true)
       try? socket.set(Int32(IPPROTO_TCP), TCP_NODELAY, to: 1)
       try socket.connect(to: endpoint)
-      _ = add(Connection(socket, dialled: peer, invitation: invitation, isConnecting: true))
+      let limit = now.monotonic + settings.overlay.dialLimit
+      _ = add(Connection(socket, dialled: peer, invitation: invitation, connectBy: limit))
     } catch {
       overlay.dialFailed(peer, now: now)
     }
@@ -229,6 +266,13 @@ package final class PeerLoop {
   func multicast(_ datagram: [UInt8]) { sockets.datagrams.multicast(datagram) }
 
   // MARK: Status
+
+  /// Tells the operator of trouble that lasts, from time to time.
+  func warn(_ trouble: Trouble, _ text: String) {
+    if let at = warnedAt[trouble], now.monotonic - at < Self.warningPeriod { return }
+    warnedAt[trouble] = now.monotonic
+    surroundings.warn(text)
+  }
 
   func status() -> NetworkStatus {
     var status = NetworkStatus()

@@ -1,7 +1,7 @@
 /// What mesh and overlay have asked the loop to do.
 extension PeerLoop {
-  /// Changes of the roster that wait to be stored.
-  private static let unstoredLimit = 2 * Roster.limit
+  /// Outcomes that wait for a store that fails; of messages beyond it the sender learns when the gateway starts again.
+  private static let unstoredLimit = 10_000
 
   /// Carries out all that is asked for: stores first, then tells and sends.
   func carryOut() {
@@ -27,20 +27,23 @@ extension PeerLoop {
     for case .received(let message) in fromOverlay {
       batch.arrivals.append((message, .betanet, nil))
     }
-    guard !batch.arrivals.isEmpty || !roster.changes.isEmpty else { return true }
-    batch.changes = unstored + roster.changes
-    roster.changes = []
+    // One transaction for all receipts of a turn: one for each would hold up the loop for as many writes to the disk.
+    batch.outcomes = unstored + fromMesh.compactMap(\.outcome) + fromOverlay.compactMap(\.outcome)
     unstored = []
+    batch.changes = roster.changes
+    roster.changes = []
+    guard !batch.isEmpty else { return true }
     do {
       try surroundings.store(batch)
       return true
     } catch {
-      // The roster goes by them already; the newest matter most.
-      unstored = batch.changes.suffix(Self.unstoredLimit)
+      warn(.storing, "What came from peers could not be stored: \(error).")
       for case .received(let message, _, _) in fromMesh { mesh.takeBack(message) }
       for case .received(let message) in fromOverlay { overlay.takeBack(message) }
-      surroundings.warn("What came from peers could not be stored: \(error).")
-      // Nobody is told of a change of the roster, so that one which waits holds nothing up.
+      // Kept for the next turn that stores anything. Nobody is told of a change of the roster, so that one which waits holds
+      // nothing up.
+      roster.putBack(batch.changes)
+      unstored = batch.outcomes.suffix(Self.unstoredLimit)
       return batch.arrivals.isEmpty
     }
   }
@@ -51,12 +54,7 @@ extension PeerLoop {
       // A lost datagram is sent again by its protocol; a receipt for what is not stored could not be taken back.
       if isStored { send(bytes, to: endpoint) }
     case .multicast(let bytes): multicast(bytes)
-    case .received: break
-    case .receipt(let id, let hops, let roundTrip):
-      let microseconds = Int(roundTrip / 1000)
-      tell(.delivered(id: id, .bitchat, hops: hops, roundTripMicroseconds: microseconds))
-    case .undelivered(let id, let reason):
-      tell(.undelivered(id: id, .bitchat, reason: reason.rawValue))
+    case .received, .receipt, .undelivered: break
     case .member(let peer, let state):
       if state == .alive { overlay.alive?.insert(peer) } else { overlay.alive?.remove(peer) }
       tell(.member(peer, state: state.name))
@@ -69,7 +67,8 @@ extension PeerLoop {
     }
   }
 
-  private func end(_ result: Result<PeerID, ConnectRefusal>, _ isMeant: (Meeting) -> Bool) {
+  /// Lets those who wait for a handshake know how it ended, once the status shows it.
+  func end(_ result: Result<PeerID, ConnectRefusal>, _ isMeant: (Meeting) -> Bool) {
     for meeting in meetings where isMeant(meeting) {
       ended.append { meeting.completion(result) }
     }
@@ -84,17 +83,12 @@ extension PeerLoop {
       write(link)
     case .close(let link, _): connections[link] = nil
     case .dial(let endpoint, let peer): dial(endpoint, for: peer, invitation: nil)
-    case .received: break
+    case .received, .receipt, .undelivered: break
     case .linkUp(let peer): tell(.link(peer, isUp: true, reason: ""))
     case .linkDown(let peer, let closure): tell(.link(peer, isUp: false, reason: closure.word))
     case .called(let token, let peer, let method, let body):
       tell(.called(token, peer, method: method, body))
     case .answered(let call, let result): tell(.answered(call, result))
-    case .receipt(let id, let roundTrip):
-      let microseconds = Int(roundTrip / 1000)
-      tell(.delivered(id: id, .betanet, hops: nil, roundTripMicroseconds: microseconds))
-    case .undelivered(let id, let reason):
-      tell(.undelivered(id: id, .betanet, reason: reason.sentence))
     case .circuit(let event): tell(.circuit(event))
     }
   }
@@ -103,6 +97,42 @@ extension PeerLoop {
 
   private func close(_ link: Int) {
     if connections.removeValue(forKey: link) != nil { overlay.closed(link, now: now) }
+  }
+}
+
+extension Mesh.Action {
+  /// What it says of a sent message, if anything.
+  fileprivate var outcome: MessageOutcome? {
+    switch self {
+    case .receipt(let id, let hops, let roundTrip):
+      MessageOutcome(
+        delivered: id,
+        .bitchat,
+        hops: hops,
+        roundTripMicroseconds: Int(roundTrip / 1000)
+      )
+    case .undelivered(let id, let reason):
+      MessageOutcome(undelivered: id, .bitchat, reason: reason.rawValue)
+    default: nil
+    }
+  }
+}
+
+extension Overlay.Action {
+  /// What it says of a sent message, if anything.
+  fileprivate var outcome: MessageOutcome? {
+    switch self {
+    case .receipt(let id, let roundTrip):
+      MessageOutcome(
+        delivered: id,
+        .betanet,
+        hops: nil,
+        roundTripMicroseconds: Int(roundTrip / 1000)
+      )
+    case .undelivered(let id, let reason):
+      MessageOutcome(undelivered: id, .betanet, reason: reason.sentence)
+    default: nil
+    }
   }
 }
 

@@ -30,11 +30,16 @@ package final class PeerNetwork: Sendable {
   /// Work that waits at most; more is refused.
   package static let queueLimit = 10_000
 
+  private struct Queue {
+    var works: [Work] = []
+    var isOpen = true
+  }
+
   let wakeup: Wakeup
   private let identity: Identity
   private let settings: NetworkSettings
   private let sockets = Mutex<NetworkSockets?>(nil)
-  private let queue = Mutex<[Work]>([])
+  private let queue = Mutex(Queue())
   private let snapshot = Mutex(NetworkStatus())
 
   /// A network that is not running yet.
@@ -61,6 +66,7 @@ package final class PeerNetwork: Sendable {
     )
     let local = opened.local
     sockets.withLock { $0 = opened }
+    queue.withLock { $0.isOpen = true }
     snapshot.withLock { $0.local = local }
   }
 
@@ -72,12 +78,12 @@ package final class PeerNetwork: Sendable {
 
   /// Runs `work` on the loop's thread, soon; from any thread.
   ///
-  /// - Returns: False when the loop does not keep up, or none runs and the queue is full: `work` is let go.
+  /// - Returns: False when the loop does not keep up, or has ended and was not opened again: `work` is let go.
   @discardableResult
   package func post(_ work: @escaping Work) -> Bool {
     let isTaken = queue.withLock { queue in
-      guard queue.count < Self.queueLimit else { return false }
-      queue.append(work)
+      guard queue.isOpen, queue.works.count < Self.queueLimit else { return false }
+      queue.works.append(work)
       return true
     }
     wakeup.signal()
@@ -85,6 +91,8 @@ package final class PeerNetwork: Sendable {
   }
 
   /// Serves the sockets of `open`, which it closes at its end, until it should stop.
+  ///
+  /// All work that was taken has run when it returns, and none is kept: what waits would hold its owner, who holds the network.
   ///
   /// - Parameters:
   ///   - roster: Who is known, still without anyone.
@@ -110,14 +118,17 @@ package final class PeerNetwork: Sendable {
       if loop.shouldPublish { publish(loop) }
       loop.tellEnded()
     }
+    queue.withLock { $0.isOpen = false }
+    for work in takeWork() { work(loop) }
+    loop.finishTurn()
     loop.leave()
     snapshot.withLock { $0.isRunning = false }
   }
 
   private func takeWork() -> [Work] {
     queue.withLock { queue in
-      defer { queue = [] }
-      return queue
+      defer { queue.works = [] }
+      return queue.works
     }
   }
 
