@@ -82,6 +82,7 @@ extension Overlay {
   ///   - recipient: Its last hop.
   ///   - hops: 2 to 6; `nil` for as many as the settings say.
   ///   - roster: Who is known.
+  /// - Returns: Whether waiting may help.
   package func lacksPeers(to recipient: PeerID, hops: Int?, roster: Roster) -> Bool {
     let needed = minimum(hops ?? settings.hops) - 1
     let others = Set(roster.all.map(\.id)).subtracting([recipient, identity.id])
