@@ -4,8 +4,9 @@ import hashlib
 import io
 import json
 import os
-import re
+import random
 import signal
+import socket
 import sqlite3
 import tarfile
 import threading
@@ -13,10 +14,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from conftest import BINARY, LIMIT, Gateway, make_token
+from conftest import BINARY, LIMIT, Gateway
 from ledgers import Holder, LedgerFile, units
 from peers import Peer
-from raw import bearer
 from swaps import listed, put, put_file, reload
 from uploads import User
 
@@ -34,6 +34,19 @@ def eventually(condition, limit=LIMIT, what="the condition"):
         assert time.monotonic() < end, f"{what} did not come true in {limit} s"
         time.sleep(0.05)
     return value
+
+
+def free_port():
+    """A port of loopback that no connection gets by chance, so that a gateway may have it again after its end."""
+    while True:
+        port = random.randrange(12_000, 32_000)
+        try:
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                with socket.socket(socket.AF_INET, kind) as one:
+                    one.bind(("127.0.0.1", port))
+            return port
+        except OSError:
+            continue
 
 
 def library(name):
@@ -67,6 +80,7 @@ class FogPeer(Peer):
         files = {}
         if tokens is not None:
             files["40-tokens.json"] = {"library": str(library("tokens")), "settings": tokens}
+        more.setdefault("listen", f"127.0.0.1:{free_port()}")
         if node is not None:
             more["node"] = node
         if fog is not None:
@@ -224,6 +238,56 @@ def check_settlements(peer, jobs):
     return locked
 
 
+FOG = {"lease_seconds": 4, "max_attempts": 10}
+# Ends in a moment, with a file that tells its argument, and a log.
+WORK = 'sleep 0.3; mkdir -p outputs; echo "result $1" > outputs/result; echo "worked on $1"'
+BATCH_ENDS = 240
+
+
+class Batch:
+    """Jobs of one bundle, each with its own argument."""
+
+    def __init__(self, peer, count, script=WORK, **more):
+        self.peer, self.began = peer, time.monotonic()
+        self.archive = peer.upload(bundle(script))
+        self.more = more
+        self.ids = {self.submit(number): number for number in range(count)}
+
+    def submit(self, number):
+        body = {"name": f"job {number}", "type": "process", "tier": "bronze", "inputs": [self.archive],
+                "requirements": {"cpu_cores": 0.3, "memory_mb": 32, "disk_mb": 8, "max_duration_s": 30},
+                "parameters": {"bundle": self.archive, "command": ["sh", "run.sh", str(number)]}, **self.more}
+        return self.peer.submit(body)["job_id"]
+
+    def count(self, *states):
+        return sum(self.peer.get(f"/v1/fog/jobs?limit=1&status={state}")["total_count"] for state in states)
+
+    def over(self, least, limit=BATCH_ENDS):
+        eventually(lambda: self.count(*OVER) >= least, limit, f"{least} jobs over")
+
+    def finish(self, limit=BATCH_ENDS):
+        """Waits for the end and the settlement of all; gives the jobs, all of which have the results that they must."""
+        self.over(len(self.ids), limit)
+        self.seconds = time.monotonic() - self.began
+        self.peer.settled(*self.ids)
+        jobs = [self.peer.job(job) for job in self.ids]
+        for job in jobs:
+            number = self.ids[job["job_id"]]
+            assert job["status"] == "completed", job
+            assert Counter(a["state"] for a in job["attempts"])["succeeded"] == 1, job["attempts"]
+            assert self.peer.results(job["job_id"]) == {"result": f"result {number}\n".encode()}
+        assert check_settlements(self.peer, jobs) == 0
+        print("\nMEASURED", len(jobs), "jobs in", round(self.seconds, 1), "s; attempts per job",
+              dict(Counter(len(job["attempts"]) for job in jobs)), "; by node",
+              dict(Counter(job["assigned_node"][:8] for job in jobs)), "; ends of attempts",
+              dict(Counter(a["state"] for job in jobs for a in job["attempts"])))
+        return jobs
+
+
+def leases_of(peer, node):
+    return [one for one in peer.get("/v1/fog/leases", scope="admin")["leases"] if one["node_id"] == node.id]
+
+
 class HealthWatch:
     """What /health says from the `with` to the end of its block: each change of the status."""
 
@@ -247,3 +311,17 @@ class HealthWatch:
                 continue  # it was killed
             if self.seen[-1:] != [status]:
                 self.seen.append(status)
+
+
+def start_fog(place, started, *names, coordinator=None, wires=None):
+    """Adds a coordinator with a ledger and its nodes, all of which lend four places, to `started`."""
+    wires = wires or {}
+    lent = {"max_jobs": 4, "memory_mb": 1024}
+    ada = FogPeer(place / "ada", "ada", wire=wires.get("ada"), tokens={}, fog=FOG, node={**lent, **(coordinator or {})})
+    started.append(ada)
+    for name in names:
+        started.append(FogPeer(place / name, name, wire=wires.get(name), plugins=(), node=lent))
+        started[-1].works_for(ada)
+    nodes = started[1:] if coordinator == {"enabled": False} else started
+    eventually(lambda: ada.has(*nodes, capability="process"), ENDS, "all nodes are active")
+    return started

@@ -1,19 +1,15 @@
 """Jobs on another gateway's machine, through the real binary: run, watched, cancelled, limited, paid."""
 
 import hashlib
-import io
-import json
 import re
 import tarfile
-import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from conftest import make_token
-from fog import eventually, ENDS, OVER, FogPeer, bundle, check_settlements, tar
-from ledgers import Holder, LedgerFile, new_key, units
-from raw import bearer
+from fog import ENDS, FogPeer, bundle, check_settlements, eventually, tar
+from ledgers import new_key, units
 from subscriber import Subscriber
 
 
@@ -261,7 +257,7 @@ def test_resources_metrics_and_the_description_show_the_fog(fog):
     leases = ada.get("/v1/fog/leases", scope="admin")
     assert [lease["job_id"] for lease in leases["leases"]] == [job]
     ada.post(f"/v1/fog/jobs/{job}/cancel")
-    text = ada.gateway.get("/metrics", ada.fields()).content.decode()
+    text = ada.gateway.get("/metrics", ada.fields(scope="admin")).content.decode()
     for name in ("fog_jobs", "fog_nodes", "fog_node_trust_score", "fog_placement_latency_seconds_count",
                  "fog_jobs_ended_total", "fog_settlements_total", "fog_utilization_ratio"):
         assert re.search(rf"{name}(\{{[^}}]*\}})? ", text), name

@@ -92,7 +92,8 @@ def test_filters_and_summary(peers, pair):
     assert page["summary"]["total_cpu_cores"] == cores and ada.node(cleo)["resources"]["cpu_cores"] == 0.5
     for query, found in {
         "?location=south": {cleo.id}, "?capabilities=process,region:north": {bea.id}, "?capabilities=gpu9": set(),
-        "?status=active": {bea.id, cleo.id}, "?status=offline": set(), "?status=busy": set(), "?status=all": {bea.id, cleo.id},
+        "?status=active": {bea.id, cleo.id}, "?status=offline": set(), "?status=busy": set(),
+        "?status=all": {bea.id, cleo.id},
         "?tier=platinum": {bea.id, cleo.id},
     }.items():
         assert set(ada.nodes(query)) == found, query
@@ -164,6 +165,10 @@ def test_a_node_gets_no_more_jobs_than_it_takes_at_once(pair):
     jobs = [ada.submit(ada.order("sleep 1"))["job_id"] for _ in range(9)]
     ended = [ada.completed(job) for job in jobs]
     assert [len(job["attempts"]) for job in ended] == [1] * 9, [job["attempts"] for job in ended]
+    # A place is free as soon as the coordinator knows of it: no offer was refused, which would cost a pause.
+    metrics = ada.gateway.get("/metrics", ada.fields(scope="admin")).content.decode()
+    refused = [line for line in metrics.splitlines() if "fog_offers_refused_total" in line and not line.startswith("#")]
+    assert all(float(line.split()[-1]) == 0 for line in refused), refused
 
 
 def test_bad_settings_of_fog_and_node_are_named(start_checks):

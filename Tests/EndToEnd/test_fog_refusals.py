@@ -1,12 +1,12 @@
 """What the fog refuses, field by field, and in which words."""
 
 import json
+from datetime import datetime, timezone
 
 import pytest
 
-from conftest import make_token
-from fog import eventually, ENDS, FogPeer, bundle
-from ledgers import Holder, new_key, units
+from fog import ENDS, FogPeer, eventually
+from ledgers import Holder, units
 
 HEX = "0" * 64
 UUID = "00000000-0000-4000-8000-000000000000"
@@ -65,7 +65,8 @@ def changed(order, field, value):
     ("max_cost", [], ""), ("quote_id", "x", "quote"), ("quote_id", 1, ""), ("unknown", 1, ""),
     ("parameters", [], "object"), ("parameters", {"bundle": "x"}, ""), ("parameters.bundle", "other", "inputs"),
     ("parameters.command", [], ""), ("parameters.command", ["a"] * 257, "256"), ("parameters.command", "true", "list"),
-    ("parameters.command", ["nul\0"], "NUL"), ("parameters.command", [""], ""), ("parameters.environment", {"A": 1}, ""),
+    ("parameters.command", ["nul\0"], "NUL"), ("parameters.command", [""], ""),
+    ("parameters.environment", {"A": 1}, ""),
     ("parameters.environment", {"1A": "x"}, ""), ("parameters.environment", {f"A{n}": "x" for n in range(65)}, "64"),
     ("parameters.unknown", 1, ""),
 ], ids=lambda value: json.dumps(value)[:30])
@@ -108,17 +109,18 @@ def test_bodies_have_a_limit(ada, order):
     large = {**order, "parameters": {**order["parameters"], "environment": {"A": "x" * (256 << 10)}}}
     assert ada.ask("POST", "/v1/fog/jobs", large).status == 413
     assert ada.ask("POST", "/v1/fog/quotes", {"tier": "x" * (16 << 10)}).status == 413
-    most = {**order, "parameters": {**order["parameters"], "environment": {"A" + str(n): "x" * 4096 for n in range(40)}}}
+    most = changed(order, "parameters.environment", {f"A{n}": "x" * 4096 for n in range(40)})
     assert "131072 bytes" in json.dumps(errors(ada.ask("POST", "/v1/fog/jobs", most)))
 
 
 @pytest.mark.parametrize("method, path", [
     ("GET", f"/v1/fog/jobs/{UUID}"), ("GET", f"/v1/fog/jobs/{UUID}/status"), ("GET", f"/v1/fog/jobs/{UUID}/logs"),
     ("GET", f"/v1/fog/jobs/{UUID}/files"), ("GET", f"/v1/fog/jobs/{UUID}/files/content?path=x"),
-    ("POST", f"/v1/fog/jobs/{UUID}/cancel"), ("DELETE", f"/v1/fog/jobs/{UUID}"), ("DELETE", f"/v1/fog/jobs/{UUID}/files"),
-    ("GET", "/v1/fog/jobs/x"), ("GET", f"/v1/fog/nodes/{HEX}"), ("GET", "/v1/fog/nodes/x"),
+    ("POST", f"/v1/fog/jobs/{UUID}/cancel"), ("DELETE", f"/v1/fog/jobs/{UUID}"),
+    ("DELETE", f"/v1/fog/jobs/{UUID}/files"), ("GET", "/v1/fog/jobs/x"), ("GET", f"/v1/fog/nodes/{HEX}"), ("GET", "/v1/fog/nodes/x"),
     ("POST", f"/v1/fog/nodes/{HEX}/drain"), ("POST", f"/v1/fog/nodes/{HEX}/undrain"),
-    ("POST", f"/v1/fog/nodes/{HEX}/admit"), ("DELETE", f"/v1/fog/nodes/{HEX}"), ("DELETE", f"/v1/fog/coordinators/{HEX}"),
+    ("POST", f"/v1/fog/nodes/{HEX}/admit"), ("DELETE", f"/v1/fog/nodes/{HEX}"),
+    ("DELETE", f"/v1/fog/coordinators/{HEX}"),
 ])
 def test_what_is_not_there_is_not_found(ada, method, path):
     answer = ada.ask(method, path, scope="read,write,admin")
@@ -127,8 +129,8 @@ def test_what_is_not_there_is_not_found(ada, method, path):
 
 @pytest.mark.parametrize("method, path, scope", [
     ("GET", "/v1/fog/nodes", "read"), ("GET", f"/v1/fog/nodes/{HEX}", "read"), ("GET", "/v1/fog/resources", "read"),
-    ("GET", "/v1/fog/jobs", "read"), ("GET", f"/v1/fog/jobs/{UUID}", "read"), ("GET", f"/v1/fog/jobs/{UUID}/logs", "read"),
-    ("GET", f"/v1/fog/jobs/{UUID}/files", "read"), ("GET", f"/v1/fog/jobs/{UUID}/files/content", "read"),
+    ("GET", "/v1/fog/jobs", "read"), ("GET", f"/v1/fog/jobs/{UUID}", "read"),
+    ("GET", f"/v1/fog/jobs/{UUID}/logs", "read"), ("GET", f"/v1/fog/jobs/{UUID}/files", "read"), ("GET", f"/v1/fog/jobs/{UUID}/files/content", "read"),
     ("GET", "/v1/fog/market", "read"), ("GET", "/v1/fog/coordinators", "read"), ("POST", "/v1/fog/jobs", "write"),
     ("POST", f"/v1/fog/jobs/{UUID}/cancel", "write"), ("DELETE", f"/v1/fog/jobs/{UUID}", "write"),
     ("DELETE", f"/v1/fog/jobs/{UUID}/files", "write"), ("POST", "/v1/fog/quotes", "write"),
@@ -189,10 +191,12 @@ def test_a_quote_binds_its_price_for_one_job_of_its_size(ada):
     assert "less than" in errors(ada.ask("POST", "/v1/fog/jobs", larger))["quote_id"]["reason"]
     longer = changed(bound, "requirements.max_duration_s", 200)
     assert "less than" in errors(ada.ask("POST", "/v1/fog/jobs", longer))["quote_id"]["reason"]
-    other = ada.ask("POST", "/v1/fog/jobs", ada.order(user="bob", quote_id=quote["quote_id"], tier="silver"), user="bob")
+    foreign = ada.order(user="bob", quote_id=quote["quote_id"], tier="silver")
+    other = ada.ask("POST", "/v1/fog/jobs", foreign, user="bob")
     assert "no quote of yours" in errors(other)["quote_id"]["reason"]
     job = ada.completed(ada.submit(bound)["job_id"])
-    assert job["costs"]["price_per_core_hour"] == "1.5" and job["costs"]["locked"] == quote["cost_estimate"]["total_cost"]
+    assert job["costs"]["price_per_core_hour"] == "1.5"
+    assert job["costs"]["locked"] == quote["cost_estimate"]["total_cost"]
     assert "used" in errors(ada.ask("POST", "/v1/fog/jobs", bound))["quote_id"]["reason"]
 
 
@@ -255,12 +259,11 @@ def test_a_late_start_is_credited(ada):
     job = ada.job(late)
     assert job["sla"]["missed"] is True and job["sla"]["start_ms"] > job["sla"]["promised_start_ms"] == 1000
     credit, cost = units(job["costs"]["sla_credit"]), units(job["costs"]["final_cost"])
-    assert credit == pytest.approx(cost * 0.3, rel=1e-6) and credit > 0
+    assert 0 < credit == cost * 30 // 100 // 10**9 * 10**9, "a credit is counted in billionths"
     settled = job["costs"]["settlement"]["answer"]["settled"]
     assert {one["reason"] for one in settled} == {"payment", "sla_credit"}
 
 
 def waited(peer, job):
-    from datetime import datetime, timezone
     created = datetime.fromisoformat(peer.job(job)["created_at"].replace("Z", "+00:00"))
     return (datetime.now(timezone.utc) - created).total_seconds()
