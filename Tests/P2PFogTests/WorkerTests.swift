@@ -132,6 +132,34 @@ struct WorkerTests {
     return offer
   }
 
+  @Test(
+    "a job that has ended uses no room, and no more than one for each place may wait to be told of"
+  )
+  func endedJobsUseNoRoom() throws {
+    var book = Self.book()
+    let peer = ScriptedCoordinator.id(2)
+    let room = WorkerBook.Room(
+      millicores: 2000,
+      memoryMegabytes: 1024,
+      diskMegabytes: 512,
+      gpus: 0,
+      jobs: 1
+    )
+    let first = try #require(try book.take(Self.offer("a"), from: peer, room, at: 0))
+    #expect(
+      Self.refusal { _ = try book.take(Self.offer("b"), from: peer, room, at: 0) } == "NO_ROOM"
+    )
+    first.leaveRoom()
+    #expect(book.free(of: room) == room)
+    let second = try #require(try book.take(Self.offer("b"), from: peer, room, at: 0))
+    second.leaveRoom()
+    #expect(
+      Self.refusal { _ = try book.take(Self.offer("c"), from: peer, room, at: 0) } == "NO_ROOM"
+    )
+    book.forget(first.key)
+    #expect(try book.take(Self.offer("c"), from: peer, room, at: 0) != nil)
+  }
+
   @Test("room is counted over all coordinators, to its edge and not one past")
   func roomIsCounted() throws {
     var book = Self.book()

@@ -150,6 +150,8 @@ package struct WorkerBook: Sendable {
     let wanted = offer.requirements
     let lacking: String? =
       switch true {
+      // Each that has ended holds a thread and a folder until its coordinator knows.
+      case leases.count >= 2 * room.jobs: "\(leases.count) jobs are not told of yet"
       case free.jobs < 1: "\(room.jobs) jobs run already"
       case free.millicores < wanted.cpuMillicores: "\(free.millicores) millicores are free"
       case free.memoryMegabytes < wanted.memoryMegabytes:
@@ -166,9 +168,10 @@ package struct WorkerBook: Sendable {
     return lease
   }
 
-  /// What of the room no lease uses.
+  /// What of the room no lease uses; jobs that have ended use none of it.
   package func free(of room: Room) -> Room {
     leases.values.reduce(into: room) { room, lease in
+      guard lease.usesRoom else { return }
       room.millicores -= lease.offer.requirements.cpuMillicores
       room.memoryMegabytes -= lease.offer.requirements.memoryMegabytes
       room.diskMegabytes -= lease.offer.requirements.diskMegabytes

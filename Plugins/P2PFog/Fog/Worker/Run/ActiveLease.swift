@@ -27,6 +27,7 @@ package final class ActiveLease: Sendable {
 
   private struct State {
     var isRunning = false
+    var usesRoom = true
     var usage = Usage()
     var progress = 0.0
     var stop: Stop?
@@ -60,6 +61,12 @@ package final class ActiveLease: Sendable {
 
   /// The job runs from now on.
   package func begin() { state.withLock { $0.isRunning = true } }
+
+  /// Whether the job still uses what was lent to it.
+  package var usesRoom: Bool { state.withLock { $0.usesRoom } }
+
+  /// The job has ended, and uses nothing any more; the coordinator is still to be told, and may then offer the next at once.
+  package func leaveRoom() { state.withLock { $0.usesRoom = false } }
 
   /// Notes where the job stands.
   ///

@@ -111,6 +111,7 @@ struct LeaseRun {
   // MARK: - The end
 
   private func end(_ result: LeaseResult?) {
+    lease.leaveRoom()
     if let result, tell(result, untilAnswered: true) { return }
     switch lease.stop {
     case .leaving(let why):
