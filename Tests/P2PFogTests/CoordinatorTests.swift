@@ -30,6 +30,17 @@ struct CoordinatorTests {
     #expect(detail["placement"]?["node_id"]?.asString == "\(node)")
   }
 
+  @Test(
+    "events keep the order of what they tell, when a job goes on while its first one is on its way"
+  )
+  func eventsKeepTheirOrder() throws {
+    let bench = try FogBench()
+    bench.shared.withLock { $0.meanwhile = { [unowned bench] in bench.coordinator.tick() } }
+    let job = try bench.submit()
+    try bench.run { try bench.status(job.id) == .completed }
+    #expect(bench.events(job.id) == ["queued", "assigned", "running", "completed"])
+  }
+
   @Test("of 200 jobs on nodes of which two die and one hangs, all finish once and settle once")
   func nothingIsLost() throws {
     let ledger = FakeLedger(["ada": 100_000, "bob": 100_000])

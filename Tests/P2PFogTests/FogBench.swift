@@ -18,6 +18,8 @@ final class FogBench: @unchecked Sendable {
     var works: [@Sendable () -> Void] = []
     var handlers: [String: Handler] = [:]
     var events: [(payload: JSON, subject: String?)] = []
+    /// What another thread does while the next event is on its way.
+    var meanwhile: (@Sendable () -> Void)?
     var measures: [Surroundings.Measure] = []
     var warnings: [String] = []
     var generation = 0
@@ -127,6 +129,11 @@ final class FogBench: @unchecked Sendable {
       },
       publish: { [unowned self] payload, subject in
         guard isAlive(generation) else { return }
+        let meanwhile = shared.withLock { shared in
+          defer { shared.meanwhile = nil }
+          return shared.meanwhile
+        }
+        meanwhile?()
         shared.withLock { $0.events.append((payload, subject)) }
       },
       later: { [unowned self] work in

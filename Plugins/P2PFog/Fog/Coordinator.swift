@@ -12,17 +12,21 @@ package final class Coordinator: Sendable {
   /// What is to be done once the lock is open again.
   struct Effects: Sendable {
     /// Events, each to one user or to everyone.
-    var news: [(payload: JSON, subject: String?)] = []
+    var news: [News] = []
     /// Leases whose nodes shall stop.
     var cancels: [(node: PeerID, lease: String, reason: String)] = []
     var measures: [Surroundings.Measure] = []
   }
+
+  typealias News = (payload: JSON, subject: String?)
 
   let around: Surroundings
   let database: Database
   let results: ResultFiles
   let settings: FogSettings
   let state = Mutex(FogState())
+  // Events in the order of what they tell, and whether a thread publishes them just now.
+  private let outbox = Mutex((news: [News](), isTelling: false))
   private let isResting = Atomic<Bool>(false)
 
   /// Opens the coordinator of a database; nothing happens before `activate`.
@@ -118,12 +122,34 @@ package final class Coordinator: Sendable {
     var effects = Effects()
     // Also after a fault: what was written before it has happened.
     defer { perform(effects) }
-    return try state.withLock { (state) throws(Fault) -> Value in try body(&state, &effects) }
+    return try state.withLock { (state) throws(Fault) -> Value in
+      // Under this lock, so that events have the order of the changes that they tell.
+      defer { outbox.withLock { $0.news += effects.news } }
+      return try body(&state, &effects)
+    }
+  }
+
+  /// Publishes events, one thread at a time; whoever comes meanwhile leaves its own to that thread.
+  private func tell() {
+    let isFirst = outbox.withLock { outbox in
+      defer { outbox.isTelling = true }
+      return !outbox.isTelling
+    }
+    guard isFirst else { return }
+    while true {
+      let news = outbox.withLock { outbox in
+        defer { outbox.news = [] }
+        outbox.isTelling = !outbox.news.isEmpty
+        return outbox.news
+      }
+      if news.isEmpty { return }
+      for (payload, subject) in news { around.publish(payload, subject) }
+    }
   }
 
   private func perform(_ effects: Effects) {
     for measure in effects.measures { around.measure(measure) }
-    for (payload, subject) in effects.news { around.publish(payload, subject) }
+    tell()
     guard !effects.cancels.isEmpty else { return }
     let calls = around.calls
     let cancels = effects.cancels
