@@ -214,6 +214,9 @@ extension Coordinator {
     }
   }
 
+  /// Refusals that say nothing of the job: no room, no new work, or not registered here just now.
+  private static let passing: Set<String> = ["NO_ROOM", "DRAINING", "NOT_ADMITTED"]
+
   private func take(
     _ answer: Result<CallBody, CallFailure>,
     _ id: String,
@@ -241,7 +244,7 @@ extension Coordinator {
     let refusals = state.nodes[lease.node]?.refusals ?? 0
     var rest = UInt64(250 << min(refusals, 4))
     switch failure {
-    case .refused(let code, let message) where code == "NO_ROOM" || code == "DRAINING":
+    case .refused(let code, let message) where Self.passing.contains(code):
       loss = Loss(
         reason: "node: \(code): \(message)",
         isNodeFault: false,

@@ -124,7 +124,14 @@ extension Coordinator {
   }
 
   /// Lets a node that was sent away register again.
-  func admit(_ id: PeerID) throws -> FogNode { try update(id) { $0.removedAt = nil } }
+  ///
+  /// Until it has done so it is offline: it may have heard that it is not wanted, and refuses work.
+  func admit(_ id: PeerID) throws -> FogNode {
+    try update(id) { node in
+      if node.removedAt != nil { node.heard = nil }
+      node.removedAt = nil
+    }
+  }
 
   /// Sends a node away; its leases are lost by nobody's fault.
   func remove(_ id: PeerID) throws -> FogNode {
