@@ -1,25 +1,31 @@
 import GatewayPlugin
 import PluginStorage
 
-/// Runs what touches the store, for a client.
-///
-/// - Parameter body: What to do.
-/// - Returns: What `body` gave.
-/// - Throws: `Failure` for a disk that is full or a database that is busy, `StorageError` for the log.
-func answering<Value>(_ body: () throws(StorageError) -> Value) throws -> Value {
-  do throws(StorageError) {
+extension Failure {
+  /// What a client is told when storage failed; `nil` when that is our own fault.
+  static func answer(to error: StorageError) -> Failure? {
+    switch error {
+    case .busy, .timedOut:
+      unavailable("The server's store is busy; try again shortly.", retryAfter: .seconds(2))
+    case .full: noSpace
+    case .cannotOpen, .newerSchema, .statement, .system: nil
+    }
+  }
+
+  /// 507: nothing more can be kept, everything else goes on.
+  static let noSpace = Failure(
+    status: 507,
+    code: "STORAGE_FULL",
+    message:
+      "The server has no room to keep more; delete messages or results of jobs, or tell its operator."
+  )
+}
+
+/// Runs `body`; what storage throws becomes an answer where the client can do something about it.
+func answering<Value: ~Copyable>(_ body: () throws(StorageError) -> Value) throws -> Value {
+  do {
     return try body()
   } catch {
-    switch error {
-    case .full:
-      throw Failure(
-        status: 507,
-        code: "INSUFFICIENT_STORAGE",
-        message: "The gateway has no room left; try again when its operator has made some."
-      )
-    case .busy, .timedOut:
-      throw Failure.unavailable("The store is busy; try again.", retryAfter: .seconds(1))
-    default: throw error
-    }
+    throw Failure.answer(to: error) ?? (error as any Error)
   }
 }
