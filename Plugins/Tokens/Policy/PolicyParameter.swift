@@ -18,6 +18,10 @@ package enum PolicyParameter: String, Sendable, CaseIterable {
   case baseReward = "base_reward"
   /// What one task done earns besides.
   case taskReward = "task_reward"
+  /// What the reward for a job may be at most, in percent of what others paid for it.
+  ///
+  /// Without a limit a node could be fed with jobs that cost next to nothing, each of which mints `taskReward`.
+  case rewardLimit = "reward_limit_percent"
   /// What the treasury keeps of a payment for a job, in hundredths of a percent.
   case marketplaceFee = "marketplace_fee_basis_points"
   /// What must be staked to propose.
@@ -36,8 +40,8 @@ package enum PolicyParameter: String, Sendable, CaseIterable {
   /// Whether the number is an amount of FOG; else it is a whole number.
   package var isAmount: Bool {
     switch self {
-    case .minimumLockSeconds, .stakingAPY, .marketplaceFee, .votingSeconds, .quorumShare,
-      .timelockSeconds:
+    case .minimumLockSeconds, .stakingAPY, .rewardLimit, .marketplaceFee, .votingSeconds,
+      .quorumShare, .timelockSeconds:
       false
     default: true
     }
@@ -57,6 +61,7 @@ package enum PolicyParameter: String, Sendable, CaseIterable {
     case .stakingAPY: 500
     case .baseReward: 10 * one
     case .taskReward: one / 10
+    case .rewardLimit: 100
     case .marketplaceFee: 0
     case .proposalStake, .quorumMinimum: 1_000_000 * one
     case .proposalFee: 100 * one
@@ -76,7 +81,7 @@ package enum PolicyParameter: String, Sendable, CaseIterable {
       1...10_000_000_000 * one
     case .minimumLockSeconds, .timelockSeconds: 0...Int128(Policy.longestLockSeconds)
     case .votingSeconds: 1...Int128(Policy.longestLockSeconds)
-    case .stakingAPY, .marketplaceFee, .quorumShare: 0...10_000
+    case .stakingAPY, .rewardLimit, .marketplaceFee, .quorumShare: 0...10_000
     }
   }
 
@@ -90,6 +95,7 @@ package enum PolicyParameter: String, Sendable, CaseIterable {
     case .stakingAPY: 0...2000
     case .baseReward: 0...100 * one
     case .taskReward: 0...one
+    case .rewardLimit: 0...100
     case .marketplaceFee: 0...1000
     default: nil
     }

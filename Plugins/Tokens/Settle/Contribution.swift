@@ -40,6 +40,7 @@ package struct Contribution: Sendable, Equatable {
     "scarcity": "by compute hours rewarded in the last 7 days: below 100 2, below 1000 1.5, else 1",
     "reward":
       "(weighted hours * base_reward + tasks_completed * task_reward) * (1 + bonus / 100) * scarcity",
+    "limit": "reward_limit_percent of what others than the node's own account paid for the job",
     "rounding": "hours to millionths, the reward down to 0.000000000000000001 FOG",
   ]
 

@@ -47,6 +47,8 @@ extension LedgerChange {
     let first = entries.count
     var left = lock.amount
     var paid = Amount.zero
+    // Whoever pays an own account has paid nothing.
+    var paidToOthers = Amount.zero
     var settled: [JSON] = []
     for payment in settlement.payments where payment.amount > .zero {
       guard payment.amount <= left else {
@@ -56,7 +58,10 @@ extension LedgerChange {
         )
       }
       left -= payment.amount
-      if payment.reason == .payment { paid += payment.amount }
+      if payment.reason == .payment {
+        paid += payment.amount
+        if payment.to != lock.account { paidToOthers += payment.amount }
+      }
       let entry = try pay(payment, lock, on: &connection)
       settled.append([
         "to": .string(payment.reason == .credit ? lock.account : payment.to),
@@ -65,7 +70,7 @@ extension LedgerChange {
       ])
     }
     if left > .zero { try post(lock.release(left), on: &connection) }
-    let reward = try reward(settlement, lock, on: &connection)
+    let reward = try reward(settlement, lock, paid: paidToOthers, on: &connection)
     let penalty = try penalize(settlement, lock, on: &connection)
     var members: [JSON.Member] = [
       .init(name: "settled", value: .array(settled)),
@@ -135,17 +140,26 @@ extension LedgerChange {
     try open(account, on: &connection)
   }
 
-  /// Mints what a contribution earns, or nothing when that would pass the maximum supply.
+  /// Mints what a contribution earns, as far as others paid for it, or nothing when that would pass the maximum supply.
   private mutating func reward(
     _ settlement: Settlement,
     _ lock: BalanceLock,
+    paid: Amount,
     on connection: inout Connection
   ) throws(LedgerError) -> (amount: Amount, reason: String?) {
     guard let (account, contribution) = settlement.reward else { return (.zero, nil) }
     let week: Int64 = 7 * 86_400 * 1_000_000_000
     let rewarded = try connection.rewardedCompute(since: now - week)
-    let amount = contribution.reward(policy, rewarded: rewarded)
-    guard amount > .zero else { return (.zero, "The contribution earns nothing by the rule.") }
+    let earned = contribution.reward(policy, rewarded: rewarded)
+    guard earned > .zero else { return (.zero, "The contribution earns nothing by the rule.") }
+    guard account != lock.account else {
+      return (.zero, "Work for one's own account earns nothing.")
+    }
+    let amount = min(earned, paid.share(policy[.rewardLimit], of: 100))
+    let limited =
+      amount < earned
+      ? "Limited from \(earned) FOG to \(policy[.rewardLimit]) % of the payment." : nil
+    guard amount > .zero else { return (.zero, limited) }
     try openPayee(account, on: &connection)
     guard amount <= (try mintable(on: &connection)) else {
       return (.zero, "\(amount) FOG would pass the maximum supply of \(rules.maximumSupply) FOG.")
@@ -165,7 +179,7 @@ extension LedgerChange {
       on: &connection
     )
     try connection.insert(contribution, entry: entry, account: account, at: now)
-    return (amount, nil)
+    return (amount, limited)
   }
 
   /// Burns a penalty, as far as balance and then stake of the account reach; gives what was taken.
