@@ -23,8 +23,14 @@ final class FakeLedger: Sendable {
     /// What the next calls end with, whatever they ask.
     var refusal: HostRefusal?
     var refused: (code: String, message: String)?
+    /// The only method that is refused; `nil` for all.
+    var refusedMethod: String?
     /// Keys whose calls are not understood.
     var malformed: Set<String> = []
+    /// Methods that are not understood.
+    var malformedMethods: Set<String> = []
+    /// Called with each answer before it is given.
+    var onAnswer: (@Sendable (_ method: String) -> Void)?
   }
 
   let books = Mutex(Books())
@@ -34,14 +40,23 @@ final class FakeLedger: Sendable {
   }
 
   func call(_ method: String, _ argument: JSON) throws(HostRefusal) -> JSON {
+    let answer = try answer(method, argument)
+    // Without the lock: another thread may call meanwhile.
+    books.withLock { $0.onAnswer }?(method)
+    return answer
+  }
+
+  private func answer(_ method: String, _ argument: JSON) throws(HostRefusal) -> JSON {
     try books.withLock { (books) throws(HostRefusal) in
       books.calls.append(method)
       if let refusal = books.refusal { throw refusal }
-      if let refused = books.refused {
+      if let refused = books.refused, books.refusedMethod ?? method == method {
         return ["refused": ["code": .string(refused.code), "message": .string(refused.message)]]
       }
       guard let key = argument["idempotency_key"]?.asString else { throw .argument }
-      if books.malformed.contains(key) { throw .argument }
+      if books.malformed.contains(key) || books.malformedMethods.contains(method) {
+        throw .argument
+      }
       if let known = books.answers[key] {
         guard known.argument == argument else { return Self.no("IDEMPOTENCY_CONFLICT") }
         return known.answer

@@ -89,7 +89,7 @@ struct FogJobRoutes {
     }
   }
 
-  private static let statuses = FogJob.Status.allCases.filter { $0 != .pending }.map(\.rawValue)
+  private static let statuses = FogJob.Status.allCases.filter(\.isTaken).map(\.rawValue)
 
   static func listing(_ fields: inout Fields, owner: String?) -> Coordinator.Listing {
     var listing = Coordinator.Listing(owner: owner)

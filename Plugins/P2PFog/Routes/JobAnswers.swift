@@ -67,7 +67,7 @@ extension Coordinator {
     let current = job.status.rawValue
     let reached: Int
     switch job.status {
-    case .pending, .queued: reached = 0
+    case .pending, .withdrawn, .queued: reached = 0
     case .assigned: reached = 1
     case .running: reached = 2
     case .completed: reached = 3
@@ -145,10 +145,11 @@ extension Coordinator {
   }
 
   private static func usage(_ usage: Usage, _ job: FogJob) -> JSON {
-    let held = usage.wallMilliseconds * job.requirements.cpuMillicores / 1000
+    // Doubles: what a node says of its time need not fit, times its cores.
+    let held = Double(usage.wallMilliseconds) * Double(job.requirements.cpuMillicores) / 1000
     return [
       "cpu_utilization": held > 0
-        ? .number(Double(usage.cpuMilliseconds) / Double(held)) : .null,
+        ? .number(Double(usage.cpuMilliseconds) / held) : .null,
       "memory_usage_gb": .number(Double(usage.memoryPeakMegabytes) / 1024),
       // Nobody measures these two.
       "gpu_utilization": .null, "network_io_mbps": .null,

@@ -7,6 +7,8 @@ package struct FogJob: Sendable, Equatable {
   package enum Status: String, Sendable, CaseIterable {
     /// Being taken: its cost is not locked yet, and nobody was told that it is accepted.
     case pending
+    /// Its submission was cut off: what may be locked for it goes back, and then the row.
+    case withdrawn
     case queued
     /// A node was chosen, or prepares it.
     case assigned
@@ -14,6 +16,9 @@ package struct FogJob: Sendable, Equatable {
     case completed
     case failed
     case cancelled
+
+    /// Whether a client was told of it.
+    package var isTaken: Bool { self != .pending && self != .withdrawn }
 
     /// Whether nothing more happens to it.
     package var isOver: Bool { self == .completed || self == .failed || self == .cancelled }

@@ -18,7 +18,7 @@ extension Coordinator {
 
   /// Jobs, the newest first.
   func list(_ listing: Listing) throws(StorageError) -> (jobs: [FogJob], total: Int) {
-    var conditions = ["status <> 'pending'"]
+    var conditions = ["status NOT IN ('pending', 'withdrawn')"]
     var values: [SQLValue] = []
     func add(_ column: String, _ value: String?) {
       guard let value else { return }
@@ -58,7 +58,7 @@ extension Coordinator {
         try FogJob.find(id, &connection)
       }
     }
-    guard let job, job.status != .pending, owner == nil || job.owner == owner else {
+    guard let job, job.status.isTaken, owner == nil || job.owner == owner else {
       throw Failure.noJob(id)
     }
     return job

@@ -43,7 +43,7 @@ extension Coordinator {
       try FogJob.find(id, &connection)
     }
     if let known = state.jobs[id] { forget(known, state.lease(of: known), now, &state) }
-    guard let stored, !stored.status.isOver, stored.status != .pending else { return }
+    guard let stored, !stored.status.isOver, stored.status.isTaken else { return }
     Self.restore(stored, now, &state)
     state.isDirty = true
   }

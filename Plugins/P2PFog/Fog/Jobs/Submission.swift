@@ -67,7 +67,7 @@ extension Coordinator {
         message: "This Idempotency-Key belongs to another job of yours; use a new one."
       )
     }
-    guard known.status != .pending else {
+    guard known.status.isTaken else {
       throw Failure.conflict("The job of this Idempotency-Key is being taken; ask again shortly.")
     }
     return known
@@ -216,6 +216,14 @@ extension Coordinator {
         )
       )
     }
+    if let key = job.key,
+      try FogJob.find(key: key, owner: job.owner, &connection) != nil
+    {
+      return .refused(
+        .conflict("The job of this Idempotency-Key is being taken; ask again shortly.")
+      )
+    }
+    // Last of what can refuse: a refusal rolls nothing back, and would leave the quote used.
     if let quote {
       let used = try connection.run(
         "UPDATE fog_quotes SET job = ?2 WHERE id = ?1 AND job IS NULL",
@@ -227,13 +235,6 @@ extension Coordinator {
           )
         )
       }
-    }
-    if let key = job.key,
-      try FogJob.find(key: key, owner: job.owner, &connection) != nil
-    {
-      return .refused(
-        .conflict("The job of this Idempotency-Key is being taken; ask again shortly.")
-      )
     }
     var job = job
     try job.insert(&connection)
@@ -260,8 +261,9 @@ extension Coordinator {
         message: "The ledger refused to lock \(job.estimate.text) FOG: \(refused.message)"
       )
     case .host(let refusal):
-      // It may have been locked: `settle` finds that out, gives it back, and removes the row.
-      if refusal == .notFound {
+      // It may have been locked: `settle` finds that out, gives it back, and removes the row. Not when nobody was there, or
+      // the call was not understood.
+      if refusal == .notFound || refusal == .argument {
         try answering { () throws(StorageError) in try forget(pending: job.id) }
       }
       throw Failure.noLedger(refusal)
