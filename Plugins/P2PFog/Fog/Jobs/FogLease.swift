@@ -55,7 +55,9 @@ package struct FogLease: Sendable, Equatable {
   package mutating func run(_ now: UInt64) {
     state = .running
     guard runningSince == nil else { return }
-    runningSince = now - min(UInt64(usage.wallMilliseconds) * 1_000_000, max(now, since) - since)
+    // In milliseconds first: a node may say any number of them, and their nanoseconds need not fit.
+    let held = (max(now, since) - since) / 1_000_000
+    runningSince = now - min(UInt64(usage.wallMilliseconds), held) * 1_000_000
   }
 
   /// Why it is lost; `nil` while it holds.

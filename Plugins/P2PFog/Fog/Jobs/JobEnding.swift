@@ -53,7 +53,7 @@ extension Coordinator {
         Int64(now.wall)
       )
     }
-    let settlement = settle(&job, ending, node, lease, now, state.nodes)
+    let settlement = try settle(&job, ending, node, lease, now, state.nodes)
     let (ended, changed) = (job, node)
     let isStored = try database.write { (connection) throws(StorageError) in
       guard try ended.update(from: [.queued, .assigned, .running], &connection) else {
@@ -102,7 +102,7 @@ extension Coordinator {
     _ lease: FogLease?,
     _ now: Moment,
     _ nodes: [PeerID: FogNode]
-  ) -> Settlement? {
+  ) throws(StorageError) -> Settlement? {
     var account = Settlement.Ending(job: job, now: Int64(now.wall))
     if ending.isPaid, let lease, let node {
       // A node says what it has used; it cannot have used more time than it had the lease.
@@ -120,6 +120,8 @@ extension Coordinator {
           percent: node.report.pricePercent
         )
         account.cost = min(cost, job.estimate)
+        let files = try results.list(lease.id).filter(\.isComplete)
+        account.receivedBytes = files.reduce(0) { $0 + $1.size }
       }
     }
     job.cost = account.cost

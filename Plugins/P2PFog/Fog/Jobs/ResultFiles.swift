@@ -87,6 +87,13 @@ package final class ResultFiles: Sendable {
         try ResultTable.all(piece.lease, &connection)
       }
       let known = files.first { $0.path == piece.path.text }
+      // Equal to a String, which is how the others are told from this one, but two files to the disk.
+      if let known, !known.path.utf8.elementsEqual(piece.path.text.utf8) {
+        return .refused(
+          code: "VALIDATION_ERROR",
+          message: "\(piece.path.text) differs from another file only in how Unicode composes it"
+        )
+      }
       if let known, known.size == piece.size, known.sha256 == piece.sha256 {
         if known.isComplete { return .has(known.size) }
       } else {
@@ -140,6 +147,11 @@ package final class ResultFiles: Sendable {
     let path = folder + "/" + piece.path.text
     let file = try OpenFile(path: path, flags: O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW)
     let have = try file.size()
+    // More than there can be: a file of its earlier size, when the process ended before that was removed.
+    guard have <= piece.size else {
+      try remove(piece)
+      return .has(0)
+    }
     guard have == piece.offset else { return .has(have) }
     guard try Folder.space(directory).free - piece.bytes.count >= settings.minFreeBytes else {
       return .refused(code: "NO_SPACE", message: "the coordinator's disk is full")
@@ -284,11 +296,12 @@ extension ResultFiles {
     try locked(lease) { () throws(StorageError) in
       let files = try list(lease)
       let folder = folder(job, lease)
-      var folders: Set<String> = []
+      var folders: [String] = []
       for file in files {
         try Self.unlink(folder + "/" + file.path)
-        folders.formUnion(ResultPath(file.path)?.folders ?? [])
+        folders += ResultPath(file.path)?.folders ?? []
       }
+      // Once for each file: a set would take names for one that are two to the disk.
       for inner in folders.sorted(by: { $0.utf8.count > $1.utf8.count }) {
         unsafe rmdir(folder + "/" + inner)
       }

@@ -17,6 +17,8 @@ package struct Settlement: Sendable, Equatable {
     /// What it used, at most as much as could be measured here.
     package var milliseconds = 0
     package var cost = Amount.zero
+    /// Bytes of results that came here; what a node says that it has made earns nothing.
+    package var receivedBytes = 0
     package var now: Int64
     /// Each node that lost a lease, and what it pays.
     package var penalty: (from: String, amount: Amount)?
@@ -92,7 +94,7 @@ package struct Settlement: Sendable, Equatable {
       "to": .string(node.account), "compute_hours": .number(computed),
       "memory_gb_hours": .number(Double(job.requirements.memoryMegabytes) / 1024 * hours),
       "storage_gb_hours": .number(Double(job.requirements.diskMegabytes) / 1024 * hours),
-      "bandwidth_gb": .number(Double(job.usage.outputBytes) / 1e9),
+      "bandwidth_gb": .number(Double(ending.receivedBytes) / 1e9),
       "gpu_hours": .number(Double(job.requirements.gpuCount) * hours), "tasks_completed": 1,
       "uptime_percent": .number(node.uptimePercent(ending.now)),
       "latency_avg_ms": .number(node.trust.latencyMilliseconds ?? 0),

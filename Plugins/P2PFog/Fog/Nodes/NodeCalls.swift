@@ -66,14 +66,15 @@ extension Coordinator {
 
   private static func report(_ fields: inout Fields) -> NodeReport {
     let report = NodeReport(&fields)
-    if report.account.hasPrefix("system:") {
+    // By bytes, as the ledger reads it: a combining mark behind the colon would make another character of that.
+    if report.account.utf8.starts(with: "system:".utf8) {
       fields.refuse("account", "must not be one of the ledger's own")
     }
     if !report.account.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0.value != 0x7F }) {
       // The ledger would refuse it at each settlement.
       fields.refuse("account", "must have neither spaces nor control characters")
     }
-    if report.account.hasPrefix("fog:") {
+    if report.account.utf8.starts(with: "fog:".utf8) {
       fields.refuse("account", "must be a user's; leave it empty for the node's own")
     }
     return report
