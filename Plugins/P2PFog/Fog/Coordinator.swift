@@ -155,9 +155,17 @@ package final class Coordinator: Sendable {
     let cancels = effects.cancels
     // Not needed for correctness: the node's next heartbeat is told the same.
     _ = around.later {
-      for (node, lease, reason) in cancels {
+      var silent: Set<PeerID> = []
+      for (node, lease, reason) in cancels where !silent.contains(node) {
         let body = CallBody(["lease_id": .string(lease), "reason": .string(reason)])
-        _ = try? calls.call(node, "fog.cancel", body, timeout: .seconds(2))
+        do throws(CallFailure) {
+          _ = try calls.call(node, "fog.cancel", body, timeout: .seconds(2))
+        } catch .refused {
+          continue
+        } catch {
+          // One that is away holds this thread for one call, not for each of its leases.
+          silent.insert(node)
+        }
       }
     }
   }
