@@ -153,9 +153,8 @@ package final class LeaseLog {
       nextTry = Clock.monotonic() + Self.pause
       return
     }
-    guard let told = answer.json["offset"]?.asInteger else {
-      throw NodeFault("the coordinator answered fog.log without an offset")
-    }
+    guard let told = answer.json["offset"]?.asInteger, (0...offset + heldBytes).contains(Int(told))
+    else { throw NodeFault("the coordinator answered fog.log with no offset of the log") }
     drop(upTo: Int(told))
   }
 
