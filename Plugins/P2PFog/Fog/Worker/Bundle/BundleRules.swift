@@ -110,17 +110,18 @@ package struct BundleRules: Sendable {
   package static func names(_ path: String) throws(BundleFault) -> [String] {
     guard !path.isEmpty else { throw BundleFault("An entry has no name.") }
     guard path.utf8.count <= maxPath else { throw fault(path, "is longer than \(maxPath) bytes") }
-    guard !path.hasPrefix("/") else { throw fault(path, "is an absolute path") }
+    // By bytes, as the kernel reads it: to a String, a slash with a combining mark behind it is no slash.
+    guard path.utf8.first != slash else { throw fault(path, "is an absolute path") }
     guard !path.unicodeScalars.contains(where: { $0.value < 32 || $0.value == 127 }) else {
       throw fault(path, "has control characters")
     }
     var names: [String] = []
-    for part in path.split(separator: "/") where part != "." {
+    for part in parts(path) where part != "." {
       guard part != ".." else { throw fault(path, "leads out of its folder") }
       guard part.utf8.count <= maxName else {
         throw fault(path, "has a name of more than \(maxName) bytes")
       }
-      names.append(String(part))
+      names.append(part)
     }
     guard names.count <= maxDepth else { throw fault(path, "is deeper than \(maxDepth) folders") }
     return names
@@ -135,12 +136,12 @@ package struct BundleRules: Sendable {
     from path: [String],
     _ name: String
   ) throws(BundleFault) {
-    guard !target.isEmpty, target.utf8.count <= maxPath, !target.hasPrefix("/"),
+    guard !target.isEmpty, target.utf8.count <= maxPath, target.utf8.first != slash,
       !target.unicodeScalars.contains(where: { $0.value < 32 || $0.value == 127 })
     else { throw fault(name, "is a link to an absolute or unusable path") }
     var up = 0
     var hasNames = false
-    for part in target.split(separator: "/") where part != "." {
+    for part in parts(target) where part != "." {
       if part == ".." {
         up += 1
         guard !hasNames, up < path.count else { throw fault(name, "is a link that leads outside") }
@@ -148,6 +149,13 @@ package struct BundleRules: Sendable {
         hasNames = true
       }
     }
+  }
+
+  private static let slash = UInt8(ascii: "/")
+
+  /// What stands between the slashes; nothing of what is empty.
+  private static func parts(_ path: String) -> [String] {
+    path.utf8.split(separator: slash).map { String(decoding: $0, as: UTF8.self) }
   }
 
   private static func fault(_ path: String, _ reason: String) -> BundleFault {
