@@ -179,6 +179,24 @@ struct SandboxTests {
     #expect(bench.folder.all == ["leases"])
   }
 
+  @Test(
+    "files without a name, or with one that is no UTF-8, count against the disk and leave nothing",
+    arguments: [
+      "exec 3>big; rm big; i=0; while :; do head -c 500k /dev/zero >&3; sleep 0.01; done",
+      "i=0; while :; do head -c 500k /dev/zero > \"$(printf '\\377')$i\"; i=$((i+1)); sleep 0.01; done",
+    ]
+  )
+  func hiddenFiles(_ script: String) throws {
+    let bench = try WorkerBench()
+    bench.begin()
+    let end = try bench.run(script, id: "hidden") {
+      $0.requirements.diskMegabytes = 4
+      $0.requirements.maxDurationSeconds = 10
+    }
+    #expect(end.reason.hasPrefix("disk: the job's files take"))
+    #expect(bench.folder.all == ["leases"])
+  }
+
   @Test("results over their quota fail the job and are not sent")
   func theOutputQuotaHolds() throws {
     let bench = try WorkerBench()

@@ -11,7 +11,10 @@ package import PluginStorage
       case other
     }
 
+    /// For people: bytes that are no UTF-8 are replaced, so that nothing can be opened by it.
     package var name: String
+    /// As it stands there, ended by a zero: for calls.
+    package var bytes: [CChar]
     package var kind: Kind
     /// Bytes of a file.
     package var size: Int
@@ -42,6 +45,19 @@ package import PluginStorage
     try self.init(adopting: unsafe openat(folder.descriptor, name, Self.flags))
   }
 
+  /// Opens a folder that was found within another.
+  ///
+  /// - Parameters:
+  ///   - entry: Of `folder`.
+  ///   - folder: Where it stands.
+  /// - Throws: `StorageError`, also when it is no folder any more.
+  package init(
+    _ entry: Entry,
+    in folder: borrowing DirectoryEntries
+  ) throws(StorageError) {
+    try self.init(adopting: unsafe openat(folder.descriptor, entry.bytes, Self.flags))
+  }
+
   private static let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
 
   private init(adopting descriptor: CInt) throws(StorageError) {
@@ -64,12 +80,15 @@ package import PluginStorage
   /// - Returns: What stands under it; a name that has vanished meanwhile is passed over.
   package mutating func next() -> Entry? {
     while let entry = unsafe readdir(handle) {
-      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
-        unsafe String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
+      // Kept as bytes: a program may choose names that are no UTF-8, and such files count, and go, as all others.
+      let bytes = unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
+        let first = unsafe UnsafeRawPointer(name).assumingMemoryBound(to: CChar.self)
+        return unsafe Array(UnsafeBufferPointer(start: first, count: strlen(first) + 1))
       }
+      let name = String(decoding: bytes.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
       var status = stat()
       guard name != ".", name != "..",
-        unsafe fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0
+        unsafe fstatat(descriptor, bytes, &status, AT_SYMLINK_NOFOLLOW) == 0
       else { continue }
       let kind: Entry.Kind =
         switch status.st_mode & S_IFMT {
@@ -79,6 +98,7 @@ package import PluginStorage
         }
       return Entry(
         name: name,
+        bytes: bytes,
         kind: kind,
         size: Int(status.st_size),
         onDisk: Int(status.st_blocks) * 512

@@ -46,7 +46,7 @@ package enum FileTree {
         continue
       }
       do throws(StorageError) {
-        var inner = try DirectoryEntries(entry.name, in: folder)
+        var inner = try DirectoryEntries(entry, in: folder)
         add(&inner, to: &use, depth: depth + 1)
       } catch {
         // Removed meanwhile, or hidden; the superuser is never forbidden to look.
@@ -74,14 +74,14 @@ package enum FileTree {
     while let entry = folder.next() {
       let code = unsafe fchownat(
         folder.descriptor,
-        entry.name,
+        entry.bytes,
         uid_t(user),
         gid_t(user),
         AT_SYMLINK_NOFOLLOW
       )
       guard code == 0 else { throw .last("fchownat") }
       guard entry.kind == .folder else { continue }
-      var inner = try DirectoryEntries(entry.name, in: folder)
+      var inner = try DirectoryEntries(entry, in: folder)
       try give(&inner, to: user)
     }
   }
@@ -99,12 +99,12 @@ package enum FileTree {
     var number = 0
     while let entry = top.next() {
       if entry.kind == .folder {
-        try empty(entry.name, in: top, &number)
+        try empty(entry, in: top, &number)
         // What was moved up stands behind or before this place; the folder is read until nothing is found.
         if number > 0 { top.rewind() }
         number = 0
       } else {
-        guard unsafe unlinkat(top.descriptor, entry.name, 0) == 0 else { throw .last("unlinkat") }
+        guard unsafe unlinkat(top.descriptor, entry.bytes, 0) == 0 else { throw .last("unlinkat") }
       }
     }
     guard unsafe rmdir(path) == 0 else { throw .last("rmdir") }
@@ -112,29 +112,31 @@ package enum FileTree {
 
   /// Empties and removes a folder of `top`; its own folders become ones of `top`.
   private static func empty(
-    _ name: String,
+    _ place: DirectoryEntries.Entry,
     in top: borrowing DirectoryEntries,
     _ number: inout Int
   ) throws(StorageError) {
     // Its owner may have taken away its own right to read.
-    _ = unsafe fchmodat(top.descriptor, name, 0o700, 0)
+    _ = unsafe fchmodat(top.descriptor, place.bytes, 0o700, 0)
     do {
-      var folder = try DirectoryEntries(name, in: top)
+      var folder = try DirectoryEntries(place, in: top)
       while let entry = folder.next() {
         if entry.kind == .folder {
-          _ = unsafe fchmodat(folder.descriptor, entry.name, 0o700, 0)
+          _ = unsafe fchmodat(folder.descriptor, entry.bytes, 0o700, 0)
           let moved = "up-\(UUID4.make())"
-          guard unsafe renameat(folder.descriptor, entry.name, top.descriptor, moved) == 0 else {
+          guard unsafe renameat(folder.descriptor, entry.bytes, top.descriptor, moved) == 0 else {
             throw .last("renameat")
           }
           number += 1
         } else {
-          guard unsafe unlinkat(folder.descriptor, entry.name, 0) == 0 else {
+          guard unsafe unlinkat(folder.descriptor, entry.bytes, 0) == 0 else {
             throw .last("unlinkat")
           }
         }
       }
     }
-    guard unsafe unlinkat(top.descriptor, name, AT_REMOVEDIR) == 0 else { throw .last("unlinkat") }
+    guard unsafe unlinkat(top.descriptor, place.bytes, AT_REMOVEDIR) == 0 else {
+      throw .last("unlinkat")
+    }
   }
 }

@@ -6,6 +6,7 @@ import PluginStorage
 /// should, which `RLIMIT_FSIZE` bounds for any one file and the room of the disk for all.
 struct DiskWatch {
   private let folder: LeaseFolder
+  private let group: ControlGroup
   private let disk: Int
   private let output: Int
   private var nextLook: UInt64 = 0
@@ -14,10 +15,12 @@ struct DiskWatch {
   ///
   /// - Parameters:
   ///   - folder: Of the lease.
+  ///   - group: Of its processes.
   ///   - disk: Bytes of all that it may have there.
   ///   - output: Bytes of its results.
-  init(_ folder: LeaseFolder, disk: Int, output: Int) {
+  init(_ folder: LeaseFolder, _ group: ControlGroup, disk: Int, output: Int) {
     self.folder = folder
+    self.group = group
     self.disk = disk
     self.output = output
   }
@@ -43,9 +46,13 @@ struct DiskWatch {
     guard let work = try? FileTree.use(folder.work),
       let temporary = try? FileTree.use(folder.temporary)
     else { return nil }
-    let bytes = work.bytes + temporary.bytes
+    let deleted = DeletedFiles.use(of: group.members, beside: folder.work)
+    let bytes = work.bytes + temporary.bytes + deleted.bytes
     if bytes > disk {
       return "disk: the job's files take \(bytes) bytes and may take \(disk)"
+    }
+    if deleted.isTooMany {
+      return "disk: the job has more than \(DeletedFiles.maxHeld) descriptors and mappings"
     }
     if work.entries + temporary.entries > FileTree.maxEntries {
       return "disk: the job has made more than \(FileTree.maxEntries) files"

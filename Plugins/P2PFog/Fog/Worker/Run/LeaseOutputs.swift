@@ -50,7 +50,7 @@ struct LeaseOutputs {
       switch entry.kind {
       case .other: continue
       case .folder:
-        guard var entries = try? DirectoryEntries(entry.name, in: folder) else { continue }
+        guard var entries = try? DirectoryEntries(entry, in: folder) else { continue }
         try add(&entries, root, inner, to: &found)
       case .file:
         let path = inner.joined(separator: "/")

@@ -107,7 +107,7 @@ struct ProcessJob {
     let began = Clock.monotonic()
     lease.begin()
     let process = try SandboxProcess(order, sandbox, in: group)
-    var watch = DiskWatch(folder, disk: disk, output: offer.outputBytes)
+    var watch = DiskWatch(folder, group, disk: disk, output: offer.outputBytes)
     var verdict: String?
     var end: SandboxProcess.End?
     var silentSince: UInt64?
