@@ -9,6 +9,8 @@ struct FogResultRoutes {
   private static let pieceBytes = 64 * 1024
   /// Logs followed at once: each holds one of the gateway's threads for plugins.
   static let mostFollowers = 3
+  /// Files sent at once: whoever reads slowly holds a thread of those as well, and some must be left for all else.
+  static let mostDownloads = 3
 
   let coordinator: Coordinator
 
@@ -49,7 +51,8 @@ struct FogResultRoutes {
       summary: "Download a result file",
       parameters: [
         FogJobRoutes.id, .query("path", .string("As listed", 1...255), "", required: true),
-      ]
+      ],
+      limits: Route.Limits(maxInFlight: Self.mostDownloads)
     ) { [coordinator] request in try Self.content(request, coordinator) }
     Route.delete(
       "/v1/fog/jobs/{job_id}/files",
@@ -117,7 +120,7 @@ struct FogResultRoutes {
         .query("follow", .boolean("Go on until the job is over")),
         .query("offset", .integer("Bytes to pass over", 0...(1 << 40), default: 0)),
       ],
-      limits: Route.Limits(timeout: .seconds(3600))
+      limits: Route.Limits(maxInFlight: Self.mostFollowers + 1, timeout: .seconds(3600))
     ) { [coordinator] request in
       let (follows, offset) = try request.validateQuery(unknown: .refused) { fields in
         (fields.bool("follow", default: false), fields.integer("offset", 0...(1 << 40), default: 0))

@@ -58,8 +58,9 @@ enum ResultTable {
   ) throws(StorageError) -> [(job: String, lease: String)] {
     try connection.rows(
       """
-      SELECT DISTINCT j.id, a.lease FROM fog_files f JOIN fog_attempts a ON a.lease = f.lease
-      JOIN fog_jobs j ON j.id = a.job WHERE j.lease IS NOT a.lease LIMIT 100
+      SELECT j.id, a.lease FROM fog_attempts a JOIN fog_jobs j ON j.id = a.job
+      WHERE j.lease IS NOT a.lease AND EXISTS (SELECT 1 FROM fog_files f WHERE f.lease = a.lease)
+      LIMIT 100
       """
     ) { ($0.text(0), $0.text(1)) }
   }
