@@ -10,7 +10,8 @@ struct HostileNamesTests {
   private static func make(_ folder: String, _ bytes: Int) {
     var name = Array((folder + "/bad-").utf8) + [0xFF, 0]
     let file = name.withUnsafeMutableBytes {
-      open($0.baseAddress!.assumingMemoryBound(to: CChar.self), O_WRONLY | O_CREAT, 0o600)
+      $0.baseAddress.map { open($0.assumingMemoryBound(to: CChar.self), O_WRONLY | O_CREAT, 0o600) }
+        ?? -1
     }
     let content = [UInt8](repeating: 1, count: bytes)
     #expect(write(file, content, bytes) == bytes)

@@ -32,6 +32,22 @@ struct MoneyTests {
     }
   }
 
+  @Test("a release that is refused for a while is done in the end, and shown as that")
+  func lateRelease() throws {
+    let bench = try FogBench(nodes: [ScriptedNode(1)])
+    bench.nodes[0].manner = .hangs
+    let job = try bench.submit()
+    bench.ledger.books.withLock { $0.refused = ("NOT_ALLOWED", "Not by this plugin.") }
+    bench.nodes[0].manner = .ends(outcome: "failed", exitCode: nil, reason: "node: broken")
+    try bench.run { try bench.status(job.id) == .failed }
+    for _ in 0..<3 { try bench.step() }
+    bench.ledger.books.withLock { $0.refused = nil }
+    try bench.run { bench.ledger.openLocks == 0 }
+    _ = bench.coordinator.settle()
+    #expect(try bench.coordinator.figures().settlementsRefused == 0)
+    #expect(bench.ledger.balance("ada") == Amount(1000 * Amount.unit))
+  }
+
   @Test("a lock that the ledger does not understand holds up no settlement of others")
   func malformedLock() throws {
     let bench = try FogBench()

@@ -93,7 +93,8 @@ extension Coordinator {
           job: row.text(0),
           method: row.text(1),
           argument: argument,
-          refusal: row.text(1) == "release" ? answer?["refused"] : nil
+          // Only of a release that `giveUp` made: a plain one may have been refused for a while as well.
+          refusal: argument["idempotency_key"] == .string(row.text(0)) ? nil : answer?["refused"]
         )
       }
     }
