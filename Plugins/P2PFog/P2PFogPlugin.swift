@@ -79,6 +79,7 @@ public final class P2PFogPlugin: Plugin, JobMoving {
   public func quiesce() {
     worker.quiesce()
     fog.quiesce()
+    peer.stop()
   }
 
   /// Goes on the network again, and to work: the swap failed or was undone.

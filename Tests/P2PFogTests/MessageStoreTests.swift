@@ -176,14 +176,9 @@ struct MessageStoreTests {
       entry.hops = 2
       _ = try store.send(entry)
       #expect(try store.unsettled().map(\.hops) == [2])
-      let end = try store.settle(
-        entry.id,
-        status: "delivered",
-        reason: "",
-        transport: .betanet,
-        hops: found,
-        roundTripMicroseconds: 1
-      )
+      let id = Self.message(number).id
+      let outcome = MessageOutcome(delivered: id, .betanet, hops: found, roundTripMicroseconds: 1)
+      let end = try store.settle([outcome]).first
       #expect(end?.hops == found ?? 2)
     }
   }

@@ -56,7 +56,7 @@ struct NetworkCallsTests {
     }
   }
 
-  private static func code(_ answer: Result<Peering.CallBody, CallRefusal>) -> String? {
+  private static func code(_ answer: Result<CallContent, CallRefusal>) -> String? {
     if case .failure(let refusal) = answer { refusal.code } else { nil }
   }
 }

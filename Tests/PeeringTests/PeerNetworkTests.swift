@@ -29,7 +29,7 @@ struct PeerNetworkTests {
     let (first, second) = try Self.pair()
     Self.exchange(first, second)
     Self.exchange(second, first, [UInt8](repeating: 9, count: PeerMessage.payloadLimit))
-    let body = CallBody(json: Array("{}".utf8), bytes: [UInt8](repeating: 3, count: 300_000))
+    let body = CallContent(json: Array("{}".utf8), bytes: [UInt8](repeating: 3, count: 300_000))
     first.network.post { [id = second.id] in
       $0.call(1, to: id, method: "echo", body: body, timeout: 20_000_000_000)
     }
@@ -145,7 +145,7 @@ struct PeerNetworkTests {
     let record = PeerRecord(other, sequence: 1, endpoint: endpoint, name: "")
     try peer.start { $0.restore(record) }
     peer.network.post { [id = other.id] in
-      let body = CallBody(json: [], bytes: [])
+      let body = CallContent(json: [], bytes: [])
       $0.call(5, to: id, method: "x", body: body, timeout: 10_000_000_000)
     }
     #expect(peer.answer(to: 5) == .lost)

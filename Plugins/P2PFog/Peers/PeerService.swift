@@ -29,6 +29,7 @@ package final class PeerService: Sendable {
   private let metrics: PeerMetrics
   private let lastFailure = Mutex<String?>(nil)
   private let activatedAt = Atomic<UInt64>(0)
+  private let isStopping = Atomic<Bool>(false)
   private let lingering = Mutex<@Sendable () -> Bool>({ false })
 
   /// Makes the peer; nothing is bound or sent before `activate`.
@@ -65,6 +66,7 @@ package final class PeerService: Sendable {
   /// - Throws: `PluginFailure` when the address cannot be had.
   package func activate() throws {
     activatedAt.store(Clock.monotonic(), ordering: .relaxed)
+    isStopping.store(false, ordering: .releasing)
     do {
       try network.open(preferring: UInt16(try kept.value("port") ?? "") ?? 0)
       if let local = network.local {
@@ -114,7 +116,7 @@ package final class PeerService: Sendable {
       )
       var stopBy: UInt64?
       network.run(roster: roster, surroundings, prepare: prepare) {
-        guard job.shouldStop else { return false }
+        guard job.shouldStop || isStopping.load(ordering: .acquiring) else { return false }
         let limit = stopBy ?? Clock.monotonic() + Self.lingerLimit
         stopBy = limit
         return Clock.monotonic() >= limit || !lingering.withLock { $0 }()
@@ -132,6 +134,12 @@ package final class PeerService: Sendable {
     } catch {
       host.log.error("The peer cannot go on the network again.", ["why": "\(error)"])
     }
+  }
+
+  /// Has the network stop at once, not at the end of its turn.
+  package func stop() {
+    isStopping.store(true, ordering: .releasing)
+    network.wake()
   }
 
   /// Keeps the network open, when it should stop, while `isBusy` says so and for a few seconds at most.

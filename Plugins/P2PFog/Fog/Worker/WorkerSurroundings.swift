@@ -93,7 +93,7 @@ package struct WorkerSurroundings: Sendable {
       warn: { what, why in host.log.warning("\(what)", ["why": "\(why)"]) },
       now: Clock.monotonic,
       measure: { meter.look() },
-      isolate: { SandboxCheck.sandbox(hiding: host.dataDirectory, trying: directory) }
+      isolate: { SandboxCheck.passedSandbox(hiding: host.dataDirectory, trying: directory) }
     )
   }
 }

@@ -76,6 +76,9 @@ package final class PeerNetwork: Sendable {
   /// What the network looked like when the loop last said so, at most a quarter of a second ago while it runs.
   package var status: NetworkStatus { snapshot.withLock { $0 } }
 
+  /// Ends the loop's present wait; from any thread.
+  package func wake() { wakeup.signal() }
+
   /// Runs `work` on the loop's thread, soon; from any thread.
   ///
   /// - Returns: False when the loop does not keep up, or has ended and was not opened again: `work` is let go.

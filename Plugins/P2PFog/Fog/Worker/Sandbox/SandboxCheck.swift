@@ -1,5 +1,6 @@
 import Glibc
 import PluginStorage
+import Synchronization
 
 /// Tries a machine's sandbox before jobs of strangers are taken.
 package enum SandboxCheck {
@@ -31,6 +32,28 @@ package enum SandboxCheck {
     unshare -U true 2>/dev/null && say 'new namespaces can be made'
     echo held
     """
+  }
+
+  // What has passed, by the two folders.
+  private static let passed = Mutex<[[String]: Sandbox]>([:])
+
+  /// A sandbox in which the check has passed, now or earlier in this library's life.
+  ///
+  /// Kernel and control groups stay as they are while the process runs, so that a plugin which is stopped and started again
+  /// need not start programs for it. A refusal is looked into anew: its cause may be gone.
+  ///
+  /// - Parameters:
+  ///   - hidden: As for `sandbox`.
+  ///   - parent: As for `sandbox`.
+  /// - Returns: As `sandbox`.
+  package static func passedSandbox(
+    hiding hidden: String,
+    trying parent: String
+  ) -> Result<Sandbox, IsolationRefusal> {
+    if let sandbox = passed.withLock({ $0[[hidden, parent]] }) { return .success(sandbox) }
+    let result = sandbox(hiding: hidden, trying: parent)
+    if case .success(let sandbox) = result { passed.withLock { $0[[hidden, parent]] = sandbox } }
+    return result
   }
 
   /// A sandbox in which the check has passed.
