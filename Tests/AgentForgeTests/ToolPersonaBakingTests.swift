@@ -29,7 +29,7 @@ struct ToolPersonaBakingTests {
   func aModelLearns() throws {
     let context = context(randomModel(seed: 1, width: 32, layers: 2, context: 64))
     let settings = with(["dialogues": 40, "persona_share": 0.4, "replay": 0.1])
-    let report = try phase(ToolPersonaBaking.self, steps: 150, batchSize: 4, settings).run(context)
+    let report = try phase(ToolPersonaBaking.self, steps: 250, batchSize: 4, settings).run(context)
     let model = try #require(report["models"]?.asArray?.first)
     for name in ["tool_call_parses", "tool_call_right_arguments", "persona_consistency"] {
       #expect(model["before"]?[name]?.asNumber == 0, "\(name)")
