@@ -25,6 +25,9 @@ final class Book: Sendable {
     folder = NSTemporaryDirectory() + "tokens-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     var rules = LedgerRules()
+    // Amounts in tests are easier to follow without a share for the treasury; `SelfDealingTests` has the defaults.
+    rules.policy[.marketplaceFee] = 0
+    rules.policy[.rewardLimit] = 100
     set(&rules)
     self.rules = rules
     ledger = try Ledger(

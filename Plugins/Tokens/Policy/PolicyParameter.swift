@@ -61,8 +61,9 @@ package enum PolicyParameter: String, Sendable, CaseIterable {
     case .stakingAPY: 500
     case .baseReward: 10 * one
     case .taskReward: one / 10
-    case .rewardLimit: 100
-    case .marketplaceFee: 0
+    // Together: whoever pays an account of its own for a job gives up as much as is minted for it.
+    case .rewardLimit: 5
+    case .marketplaceFee: 500
     case .proposalStake, .quorumMinimum: 1_000_000 * one
     case .proposalFee: 100 * one
     case .votingSeconds: 7 * 86_400
