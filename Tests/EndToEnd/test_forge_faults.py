@@ -19,7 +19,7 @@ from trainers import Trainer
 
 SMALL = {"count": 1, "width": 32, "layers": 1, "heads": 2, "hidden": 64, "context": 32, "vocabulary": 272}
 # Some seconds' worth: time for two checkpoints, one a second, wherever this runs.
-STEPS = 8000
+STEPS = 20_000
 SETTINGS = {"checkpoint_seconds": 1, "shards": 2, "min_free_bytes": 0}
 
 
