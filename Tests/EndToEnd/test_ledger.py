@@ -93,11 +93,13 @@ def test_a_job_is_locked_settled_once_and_seen_by_both_sides(fog):
             reward={"to": owner.name, "compute_hours": 0.5, "tasks_completed": 1}, penalty={"from": owner.name, "amount": "1"})
         settled = p2p_fog.call("settle", **settlement)
         assert settled["paid"] == "25.5" and settled["refunded"] == "14.5" and settled["penalty"] == "1"
-        assert settled["reward"] == "10.2", "(0.5 * 10 + 0.1) * 2"
+        assert settled["reward"] == "1.275", "(0.5 * 10 + 0.1) * 2 is limited to 5 % of what was paid"
+        assert "10.2" in settled["reward_reason"]
         assert p2p_fog.call("settle", **settlement) == settled
         events.until(lambda event: event["kind"] == "penalty", "the penalty")
-    assert [event["kind"] for event in events.events] == ["signup_grant", "settlement", "reward", "penalty"]
-    assert user.balance == "974.5" and owner.balance == "1034.7"
+    kinds = [event["kind"] for event in events.events]
+    assert kinds == ["signup_grant", "settlement", "marketplace_fee", "reward", "penalty"]
+    assert user.balance == "974.5" and owner.balance == "1024.5", "the fee is as much as the reward"
     kinds = [entry["type"] for entry in user.get("/transactions?reference=job-7").data["transactions"]]
     assert kinds == ["release", "settlement", "settlement", "lock"]
     assert p2p_fog.call("settle", **{**settlement, "idempotency_key": "x"})["refused"]["code"] == "LOCK_CLOSED"
