@@ -41,8 +41,6 @@ package struct P2PFogSettings: Sendable {
       var read = P2PFogSettings(NetworkSettings(listen: loopback))
       read.readNetwork(&fields)
       read.readPeers(&fields)
-      read.fog = fields.optionalObject("fog") { FogSettings(&$0) } ?? read.fog
-      read.node = fields.optionalObject("node") { WorkerSettings(&$0) } ?? read.node
       secretFile = fields.optionalString("network_secret_file", 1...4096)
       read.admitsIntroduced = fields.bool("admit_introduced", default: true)
       read.minFreeBytes = fields.integer(

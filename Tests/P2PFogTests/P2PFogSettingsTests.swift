@@ -65,6 +65,7 @@ struct P2PFogSettingsTests {
     ] {
       #expect(refusal.contains(name), "\(refusal)")
     }
+    #expect(refusal.components(separatedBy: "settings.fog.max_attempts").count == 2, "said once")
   }
 
   @Test(
