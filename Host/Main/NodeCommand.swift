@@ -14,6 +14,9 @@ enum NodeCommand {
     Asks the running gateway whose settings these are (HOST, PORT, DATA_DIR, JWT_SECRET_KEY), as its administrator.
     """
 
+  /// Nodes asked for at once, as many as the route gives.
+  private static let pageSize = 100
+
   private enum Failure: Error {
     case usage(String)
     case failed(String)
@@ -102,8 +105,13 @@ enum NodeCommand {
     guard arguments.isEmpty || arguments == ["--json"] else {
       throw .usage("list: takes --json alone")
     }
-    let data = try ask("GET", "/v1/fog/nodes?limit=100", nil, environment)
-    let nodes = data["nodes"]?.asArray ?? []
+    var nodes: [JSON] = []
+    var page: [JSON] = []
+    repeat {
+      let path = "/v1/fog/nodes?limit=\(pageSize)&offset=\(nodes.count)"
+      page = try ask("GET", path, nil, environment)["nodes"]?.asArray ?? []
+      nodes += page
+    } while page.count == pageSize
     if !arguments.isEmpty { return print(JSON.array(nodes).text) }
     var rows = [["NODE", "STATUS", "CORES", "MEMORY GB", "LOAD", "TRUST"]]
     for node in nodes {
