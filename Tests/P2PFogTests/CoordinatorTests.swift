@@ -188,6 +188,18 @@ struct CoordinatorTests {
     try bench.run { try bench.status(second.id) == .completed }
   }
 
+  @Test("a node that cannot isolate any more is asked for no such job before it reports again")
+  func lostIsolation() throws {
+    let bench = try FogBench()
+    bench.nodes.indices.forEach { bench.nodes[$0].manner = .refuses("CANNOT_ISOLATE") }
+    let job = try bench.submit([("job_type", "process"), ("parameters", ["command": ["true"]])])
+    for _ in 0..<20 { bench.coordinator.tick() }
+    #expect(try bench.job(job.id).attempts <= bench.nodes.count)
+    #expect(try bench.status(job.id) == .queued)
+    bench.nodes[0].manner = .works(100)
+    try bench.run { try bench.status(job.id) == .completed }
+  }
+
   @Test("a node that answers no offer rests, and its jobs run elsewhere")
   func deafNode() throws {
     let bench = try FogBench()

@@ -253,6 +253,10 @@ extension Coordinator {
       )
     case .refused(let code, let message):
       rest = 0
+      // What the node has lost since its last report, its next one says as well; until then nobody asks for it again.
+      if code == "CANNOT_ISOLATE" {
+        state.nodes[lease.node]?.report.capabilities.removeAll { $0 == JobType.process.rawValue }
+      }
       loss = Loss(reason: "node: \(code): \(message)", isNodeFault: false, state: "refused")
     case .unreachable(let why):
       loss = Loss(
