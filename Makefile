@@ -163,8 +163,15 @@ test:
 	[ -z "$$failed" ] || { echo "failed: $$failed" >&2; exit 1; }
 	echo 'all tests passed'
 
+# The failures are repeated at the end: between them stand thousands of lines of what passed.
 unit: swift libraries sandbox
-	swift test
+	@run=$$(mktemp -d)
+	trap 'rm -r "$$run"' EXIT
+	{ swift test 2>&1 || : >"$$run/failed"; } | tee "$$run/log"
+	[ -e "$$run/failed" ] || exit 0
+	printf '\nfailures:\n'
+	grep -aE '^(✘|↳)|error:' "$$run/log" || :
+	exit 1
 
 # The built binary, driven from outside.
 endtoend: $(venv)/installed sandbox
