@@ -71,6 +71,52 @@ struct RunHistoryTests {
     #expect(try bench.run(id).step == 0)
   }
 
+  @Test("processor time adds up over attempts, of the memory the most counts")
+  func usageAddsUp() throws {
+    let bench = try RunBench()
+    let id = try bench.add()
+    let point = ProgressPoint(step: 1, steps: 5, loss: 1)
+    for (last, time, peak) in [(point, 5, 900), (nil, 7, 300), (point, 11, 901)] {
+      let progress = RunStore.Progress(
+        last: last,
+        etaSeconds: nil,
+        events: 1,
+        processorTime: UInt64(time),
+        memoryPeak: peak
+      )
+      #expect(try bench.store.record(id, progress, isFirst: false).goesOn)
+    }
+    let run = try bench.run(id)
+    #expect(run.processorTime == 23 && run.memoryPeak == 901)
+  }
+
+  @Test("runs of a database from before processor time was kept are read, and go on")
+  func olderRunsAreRead() throws {
+    let folder = TemporaryFolder()
+    let path = folder.path + "/forge.sqlite"
+    let run = RunRecord(
+      id: "old",
+      owner: "ada",
+      phase: .cognate,
+      isReal: true,
+      order: PhaseOrder(maxSteps: 3, batchSize: 1, seed: 1, modelName: "m"),
+      parameters: [:],
+      models: [],
+      files: [],
+      shards: 1
+    )
+    let before = try Database(
+      path: path,
+      schema: DatabaseSchema(steps: [DatabaseSchema.forge.steps[0]])
+    )
+    try before.write { (connection) throws(StorageError) in try run.insert(&connection) }
+    let bench = try RunBench(folder)
+    let found = try bench.run("old")
+    #expect(found.processorTime == 0 && found.memoryPeak == 0)
+    bench.work()
+    #expect(try bench.run("old").status == .completed)
+  }
+
   @Test("numbers that are none are stored as absent")
   func nonsenseIsAbsent() throws {
     let bench = try RunBench()

@@ -65,11 +65,17 @@ struct TrainServiceTests {
     #expect(try desk.ask("clear")["left"] == 0)
     #expect(try desk.bench.store.run(run, owner: nil) == nil)
 
-    let next = try #require(try desk.ask("start", ["body": Self.body])["run_id"]?.asString)
+    SteppedPhase.scripts.withLock { $0["busy"] = { _ in spend(milliseconds: 3) } }
+    let busy: JSON = [
+      "phase_name": "cognate", "max_steps": 5, "parameters": ["script": "busy"],
+    ]
+    let next = try #require(try desk.ask("start", ["body": busy])["run_id"]?.asString)
     desk.bench.work()
     let after = try desk.ask("status", ["run_id": .string(next), "after": 0])
     #expect(after["status"] == "completed" && after["step"] == 5 && after["steps"] == 5)
     #expect(after["models"] == ["model-1"] && after["report"]?["from"] == 0)
+    #expect((15...1000).contains(after["cpu_ms"]?.asInteger ?? 0), "\(after)")
+    #expect(after["memory_bytes_peak"] == 400)
     let lines = after["lines"]?.asArray ?? []
     #expect(lines.first?["line"] == "from step 0")
     let last = try #require(lines.last?["sequence"])

@@ -48,6 +48,7 @@ def test_a_model_is_trained_on_another_machine_and_talks_at_home(forges):
     job = ada.submit(training(8, [corpus], data=[corpus]))["job_id"]
     ended = ada.completed(job, limit=RUN_ENDS)
     assert ended["assigned_node"] == bea.id and ended["progress"]["percentage"] == 100
+    assert ended["resource_usage"]["cpu_ms"] > 0 and ended["resource_usage"]["memory_usage_gb"] > 0
     results = ada.results(job)
     assert {"model.tar", "report.json"} <= results.keys() and json.loads(results["report.json"])
     assert "model.safetensors" in " ".join(unpack(results["model.tar"]))

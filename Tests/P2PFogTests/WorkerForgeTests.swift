@@ -46,7 +46,7 @@ final class ScriptedForge: Sendable {
     }
     return [
       "model_id": "m", "text": .string("answer to \(prompt)"), "finish_reason": "stop",
-      "usage": ["total_tokens": 3],
+      "usage": ["total_tokens": 3], "cpu_ms": 0.75,
     ]
   }
 
@@ -78,7 +78,8 @@ final class ScriptedForge: Sendable {
         "status": .string(isOver ? book.end : "running"), "step": .integer(Int64(book.step)),
         "steps": .integer(Int64(book.steps)),
         "error": isOver && book.end == "failed" ? "The data are empty." : .null,
-        "report": isOver ? ["loss": 0.5, "memory_bytes_peak": 3_000_000] : .null,
+        "report": isOver ? ["loss": 0.5] : .null,
+        "cpu_ms": .integer(Int64(book.step * 20)), "memory_bytes_peak": 3_000_000,
         "models": isOver && book.end == "completed" ? ["model"] : [],
         "lines": .array(lines),
       ]
@@ -142,6 +143,7 @@ struct WorkerForgeTests {
     let data = Array(String(repeating: "some text. ", count: 30_000).utf8)
     let end = try Self.run(bench, .train, Self.body, files: [("a.txt", data)])
     #expect(end.outcome == "succeeded" && end.usage.memoryPeakMegabytes == 3)
+    #expect(end.usage.cpuMilliseconds == 80)
     #expect(bench.coordinator.output("lease", "model.tar") == [UInt8](repeating: 7, count: 300_000))
     let report = bench.coordinator.output("lease", "report.json") ?? []
     #expect(try JSON.parse(report)["loss"] == 0.5)
@@ -244,7 +246,7 @@ struct WorkerForgeTests {
     ) {
       $0.subject = "ada"
     }
-    #expect(end.outcome == "succeeded")
+    #expect(end.outcome == "succeeded" && end.usage.cpuMilliseconds == 1)
     let answers = try JSON.parse(bench.coordinator.output("lease", "answers.json") ?? [])
     #expect(
       answers["answers"]?.asArray?.compactMap { $0["text"]?.asString } == [

@@ -3,8 +3,8 @@ package import GatewayPlugin
 /// One call of the service `forge.generate`: a model of the call's subject answers another plugin.
 ///
 /// The argument is `{model_id, prompt | messages, max_tokens, temperature, top_p, seed, stop}`, the result `{model_id,
-/// text, finish_reason, truncated, usage}`. What the caller can do something about is a result too: `{error: {code,
-/// message, details?}}`, with the code `RESOURCE_NOT_FOUND` for a model that the subject does not have and
+/// text, finish_reason, truncated, usage, cpu_ms}`. What the caller can do something about is a result too: `{error:
+/// {code, message, details?}}`, with the code `RESOURCE_NOT_FOUND` for a model that the subject does not have and
 /// `VALIDATION_ERROR` for a bad argument.
 ///
 /// The method `describe` takes `{model_id}` and says whether it would answer: `{model_id}`, or the same error.
@@ -65,7 +65,7 @@ package struct GenerateCall: Sendable, Equatable {
       return [
         "model_id": .string(call.model), "text": .string(made.text),
         "finish_reason": .string(made.finish.rawValue), "truncated": .bool(prompt.isTruncated),
-        "usage": made.usage,
+        "usage": made.usage, "cpu_ms": .number(Double(made.processorTime / 1000) / 1000),
       ]
     } catch let failure as Failure { return error(failure) }
   }

@@ -35,6 +35,8 @@ package struct Generation: Sendable, Equatable {
   /// Nanoseconds that reading the prompt took, and drawing the tokens.
   package var readTime: UInt64 = 0
   package var drawTime: UInt64 = 0
+  /// Nanoseconds of processor time that both took.
+  package var processorTime: UInt64 = 0
   /// The mean of the probabilities that the model gave the drawn tokens; 0 without any.
   package var confidence = 0.0
 
@@ -64,6 +66,9 @@ package struct Generation: Sendable, Equatable {
     precondition(options.maxTokens >= 1 && promptTokens >= 1 && promptTokens < shape.context)
     let most = min(options.maxTokens, shape.context - promptTokens)
     let start = Clock.monotonic()
+    // A decoder computes on the thread that asks it.
+    let time = ProcessorTime()
+    defer { processorTime = time.nanoseconds }
     let decoder = Decoder(model, capacity: promptTokens + most)
     guard !isCancelled(), decoder.read(prompt.tokens, isCancelled: isCancelled) else {
       finish = .cancelled

@@ -11,7 +11,7 @@ import PluginStorage
 /// | `describe` | | `phases`: names |
 /// | `put` | `file_id` (a new UUID), `offset`, `data` (base64) | `size` so far; repeating a call changes nothing |
 /// | `start` | `body`: as of `POST /v1/models/train`, `data` naming files that were put | `run_id` |
-/// | `status` | `run_id`, `after`: a line's number | `status, step, steps, loss, error, report, models`, `lines: [{sequence, line}]` |
+/// | `status` | `run_id`, `after`: a line's number | `status, step, steps, loss, cpu_ms, memory_bytes_peak, error, report, models`, `lines: [{sequence, line}]` |
 /// | `cancel` | `run_id` | `{}`, also when it is over |
 /// | `export` | `model_id, offset, length` | `data` (base64) of the model's archive, `size` of all of it |
 /// | `clear` | | `left`: runs that are just ending; the call is repeated until there are none |
@@ -124,6 +124,8 @@ package struct TrainService: Sendable {
       "steps": .integer(Int64(run.steps)), "loss": .optional(run.loss),
       "validation_loss": .optional(run.validationLoss),
       "tokens_per_second": .number(run.tokensPerSecond),
+      "cpu_ms": .integer(Int64(run.processorTime / 1_000_000)),
+      "memory_bytes_peak": .integer(Int64(run.memoryPeak)),
       "error": run.error.map { .string($0) } ?? .null, "report": run.report ?? .null,
       "models": .array(try store.models(id).map { .string($0) }), "lines": .array(lines),
     ]

@@ -64,6 +64,7 @@ struct RunAnswers {
       "step": .integer(Int64(run.step)), "steps": .integer(Int64(run.steps)),
       "loss": .optional(run.loss), "validation_loss": .optional(run.validationLoss),
       "tokens_per_second": .number(run.tokensPerSecond),
+      "cpu_seconds": .number(Double(run.processorTime / 1_000_000) / 1000),
       "eta_seconds": run.status == .running ? .optional(run.etaSeconds) : .null,
       "seed": .string(String(run.order.seed)),
       "attempts": .integer(Int64(run.attempts)),

@@ -21,6 +21,11 @@ struct RunProgress {
   private let store: RunStore
   private let around: RunSurroundings
   private let began: UInt64
+  private let time: ProcessorTime
+  /// Nanoseconds of it that are on the disk.
+  private var storedTime: UInt64 = 0
+  /// Bytes.
+  var memoryPeak = 0
   private var first: ProgressPoint?
   private var last: ProgressPoint?
   private var points: [ProgressPoint] = []
@@ -39,7 +44,14 @@ struct RunProgress {
   /// Whether the run was ended by someone else, as the last write found.
   private(set) var isOver = false
 
-  init(_ run: RunRecord, _ store: RunStore, _ around: RunSurroundings) {
+  /// Of an attempt at `run`, on the thread whose `time` it is.
+  init(
+    _ run: RunRecord,
+    _ store: RunStore,
+    _ around: RunSurroundings,
+    _ time: ProcessorTime
+  ) {
+    self.time = time
     self.run = run
     self.store = store
     self.around = around
@@ -124,18 +136,22 @@ struct RunProgress {
     isLast: Bool = false
   ) throws(StorageError) {
     lastWrite = now
+    let spent = time.nanoseconds
     let result = try store.record(
       run.id,
       RunStore.Progress(
         last: last,
         etaSeconds: remaining(now),
         events: events + (isLast ? 0 : Self.numbersAhead),
+        processorTime: spent - storedTime,
+        memoryPeak: memoryPeak,
         points: points,
         lines: lines
       ),
       isFirst: isFirstWrite
     )
     isOver = !result.goesOn
+    storedTime = spent
     if let step = points.last?.step {
       isFirstWrite = false
       storedStep = step

@@ -27,6 +27,7 @@ package final class RunSession: PhaseContext {
   package let memoryLimit: Int
   private let shouldStop: @Sendable () -> Bool
   private var history: RunProgress
+  package let parallel: Parallel
   private var lastCheckpoint: UInt64
   private var modelBytes = 0
   private var names: Set<String> = []
@@ -34,7 +35,7 @@ package final class RunSession: PhaseContext {
   /// Told of every buffer; begins anew with `beginMeasuring`.
   package private(set) var account = MemoryAccount()
 
-  /// A session of `run`.
+  /// A session of `run`, made on the run's thread.
   ///
   /// - Parameters:
   ///   - run: As `begin` gave it.
@@ -58,7 +59,9 @@ package final class RunSession: PhaseContext {
     self.shouldStop = shouldStop
     checkpointNanoseconds = UInt64(limits.checkpointSeconds) * 1_000_000_000
     memoryLimit = limits.maxMemoryBytes
-    history = RunProgress(run, store, around)
+    let time = ProcessorTime()
+    parallel = around.parallel.counted(by: time)
+    history = RunProgress(run, store, around, time)
     lastCheckpoint = around.now()
   }
 
@@ -66,8 +69,6 @@ package final class RunSession: PhaseContext {
   func beginMeasuring() { account = MemoryAccount() }
 
   // MARK: - What a phase is given
-
-  package var parallel: Parallel { around.parallel }
 
   package var shards: Int { run.shards }
 
@@ -123,7 +124,10 @@ package final class RunSession: PhaseContext {
 
   // MARK: - What a phase tells
 
-  package func report(_ point: ProgressPoint) { history.add(point) }
+  package func report(_ point: ProgressPoint) {
+    history.memoryPeak = account.peak
+    history.add(point)
+  }
 
   package func log(_ line: String) { history.log(line) }
 

@@ -3,6 +3,7 @@ package import PluginStorage
 extension DatabaseSchema {
   /// Agent Forge's database: models, runs, conversations.
   package static let forge = DatabaseSchema(steps: [
-    modelTables + runTables + conversationTables
+    modelTables + runTables + conversationTables,
+    runUsage,
   ])
 }

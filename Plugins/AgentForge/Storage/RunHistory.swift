@@ -24,6 +24,10 @@ extension RunStore {
     package var etaSeconds: Double?
     /// Numbers of events that are used or laid by.
     package var events: Int
+    /// Nanoseconds of all threads since the last time.
+    package var processorTime: UInt64 = 0
+    /// The most bytes at once so far, in this attempt.
+    package var memoryPeak = 0
     package var points: [ProgressPoint] = []
     package var lines: [(at: Int64, text: String)] = []
   }
@@ -75,8 +79,15 @@ extension RunStore {
   ) throws(StorageError) -> Bool {
     guard let last = progress.last else {
       return try connection.run(
-        "UPDATE runs SET events = ?2 WHERE id = ?1 AND status = 'running'",
-        [.text(id), .count(progress.events)]
+        """
+        UPDATE runs SET events = ?2, processor_time = processor_time + ?3,
+          memory_peak = max(memory_peak, ?4)
+        WHERE id = ?1 AND status = 'running'
+        """,
+        [
+          .text(id), .count(progress.events), .count(Int(progress.processorTime)),
+          .count(progress.memoryPeak),
+        ]
       ) > 0
     }
     return try connection.run(
@@ -84,13 +95,14 @@ extension RunStore {
       UPDATE runs SET step = ?2, steps = ?3, loss = coalesce(?4, loss),
         validation_loss = coalesce(?5, validation_loss),
         learning_rate = coalesce(?6, learning_rate), tokens_per_second = ?7, eta_seconds = ?8,
-        events = ?9
+        events = ?9, processor_time = processor_time + ?10, memory_peak = max(memory_peak, ?11)
       WHERE id = ?1 AND status = 'running'
       """,
       [
         .text(id), .count(last.step), .count(last.steps), .optional(last.loss),
         .optional(last.validationLoss), .optional(last.learningRate), .real(last.tokensPerSecond),
         .optional(progress.etaSeconds), .count(progress.events),
+        .count(Int(progress.processorTime)), .count(progress.memoryPeak),
       ]
     ) > 0
   }

@@ -50,6 +50,10 @@ package struct RunRecord: Sendable, Equatable {
   package var etaSeconds: Double?
   /// Bytes that its plan asks for, once there is one.
   package var memoryEstimated: Int?
+  /// Nanoseconds of all its threads so far, over all attempts.
+  package var processorTime = 0
+  /// The most bytes of its buffers at once so far.
+  package var memoryPeak = 0
   package var events = 0
   package var attempts = 0
   package var futileAttempts = 0
@@ -94,7 +98,7 @@ extension RunRecord {
     id, owner, phase, name, status, real_training, phase_order, parameters, models, files, shards,
     pipeline, place, step, steps, loss, validation_loss, learning_rate, tokens_per_second,
     eta_seconds, memory_estimated, events, attempts, futile_attempts, error, report, created_at,
-    started_at, finished_at
+    started_at, finished_at, processor_time, memory_peak
     """
 
   /// The run of a row of `columns`; `nil` when this build does not know its phase or status.
@@ -133,6 +137,8 @@ extension RunRecord {
     createdAt = row.integer(26)
     startedAt = row.optionalInteger(27)
     finishedAt = row.optionalInteger(28)
+    processorTime = row.count(29)
+    memoryPeak = row.count(30)
   }
 
   /// JSON that this plugin wrote itself.

@@ -75,4 +75,12 @@ extension DatabaseSchema {
       PRIMARY KEY (run, sequence)
     ) STRICT, WITHOUT ROWID;
     """
+
+  /// What a run has used, over all attempts.
+  static let runUsage = """
+    -- Nanoseconds of all its threads.
+    ALTER TABLE runs ADD COLUMN processor_time INTEGER NOT NULL DEFAULT 0;
+    -- The most bytes of its buffers at once.
+    ALTER TABLE runs ADD COLUMN memory_peak INTEGER NOT NULL DEFAULT 0;
+    """
 }

@@ -150,7 +150,9 @@ extension Coordinator {
     return [
       "cpu_utilization": held > 0
         ? .number(Double(usage.cpuMilliseconds) / held) : .null,
-      "memory_usage_gb": .number(Double(usage.memoryPeakMegabytes) / 1024),
+      // Of inference nobody measures it: the model answers others as well.
+      "memory_usage_gb": usage.memoryPeakMegabytes > 0
+        ? .number(Double(usage.memoryPeakMegabytes) / 1024) : .null,
       // Nobody measures these two.
       "gpu_utilization": .null, "network_io_mbps": .null,
       "cpu_ms": .integer(Int64(usage.cpuMilliseconds)),

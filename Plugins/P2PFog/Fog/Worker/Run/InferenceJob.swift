@@ -35,9 +35,11 @@ struct InferenceJob {
     let began = Clock.monotonic()
     lease.begin()
     var answers: [JSON] = []
+    // Milliseconds of processor time; those of an answer that did not come are not known.
+    var spent = 0.0
     for (number, prompt) in prompts.enumerated() {
       let left = Int(lease.offer.requirements.maxDurationSeconds) - seconds(since: began)
-      guard left > 0 else { return overrun(began) }
+      guard left > 0 else { return overrun(began, spent) }
       do {
         let answer = try forge.ask(
           Self.service,
@@ -46,23 +48,24 @@ struct InferenceJob {
           timeout: .seconds(min(left, 300))
         )
         answers.append(Self.numbered(number, answer))
+        spent += answer["cpu_ms"]?.asNumber ?? 0
       } catch let refusal as ForgeCalls.Refusal {
         return LeaseResult(
           .failed,
           reason: "inference: prompt \(number): \(refusal.message)",
-          usage: usage(began)
+          usage: usage(began, spent)
         )
       } catch let fault as NodeFault {
         guard seconds(since: began) < lease.offer.requirements.maxDurationSeconds else {
-          return overrun(began)
+          return overrun(began, spent)
         }
         throw fault
       }
       log.add(.stdout, Array("answered \(number + 1) of \(prompts.count)\n".utf8))
-      lease.advance(usage(began), progress: Double(number + 1) / Double(prompts.count))
+      lease.advance(usage(began, spent), progress: Double(number + 1) / Double(prompts.count))
       try log.sendSoon()
     }
-    return try finish(model, answers, began)
+    return try finish(model, answers, usage(began, spent))
   }
 
   /// Whose model is asked; `nil` when the coordinator may not ask it.
@@ -94,11 +97,11 @@ struct InferenceJob {
   private static func numbered(_ number: Int, _ answer: JSON) -> JSON {
     .object(
       [.init(name: "index", value: .integer(Int64(number)))]
-        + (answer.asMembers ?? []).filter { $0.name != "model_id" }
+        + (answer.asMembers ?? []).filter { $0.name != "model_id" && $0.name != "cpu_ms" }
     )
   }
 
-  private func finish(_ model: String, _ answers: [JSON], _ began: UInt64) throws -> LeaseResult {
+  private func finish(_ model: String, _ answers: [JSON], _ usage: Usage) throws -> LeaseResult {
     let place = folder.work + "/outputs"
     try Folder.make(place)
     let text = JSON.object([
@@ -109,16 +112,16 @@ struct InferenceJob {
       .write(Array(text.utf8).span)
     do {
       let outputs = try LeaseOutputs.find(in: place, limit: lease.offer.outputBytes)
-      return LeaseResult(.succeeded, usage: usage(began), outputs: outputs)
-    } catch { return LeaseResult(.failed, reason: error.reason, usage: usage(began)) }
+      return LeaseResult(.succeeded, usage: usage, outputs: outputs)
+    } catch { return LeaseResult(.failed, reason: error.reason, usage: usage) }
   }
 
-  private func overrun(_ began: UInt64) -> LeaseResult {
+  private func overrun(_ began: UInt64, _ spent: Double) -> LeaseResult {
     let most = lease.offer.requirements.maxDurationSeconds
     return LeaseResult(
       .failed,
       reason: "time: the job ran longer than \(most) s",
-      usage: usage(began)
+      usage: usage(began, spent)
     )
   }
 
@@ -126,9 +129,10 @@ struct InferenceJob {
     Int((Clock.monotonic() - began) / 1_000_000_000)
   }
 
-  /// What is known of it: Agent Forge's threads serve others as well, so their time is nobody's alone.
-  private func usage(_ began: UInt64) -> Usage {
+  /// The memory of a model that may answer others at the same time is no job's alone.
+  private func usage(_ began: UInt64, _ spent: Double) -> Usage {
     var usage = Usage()
+    usage.cpuMilliseconds = Int(min(max(spent, 0), 1e15))
     usage.wallMilliseconds = Int((Clock.monotonic() - began) / 1_000_000)
     return usage
   }

@@ -166,7 +166,8 @@ struct TrainJob {
   private func note(_ status: JSON, _ began: UInt64) -> Usage {
     var usage = Usage()
     usage.wallMilliseconds = Int((Clock.monotonic() - began) / 1_000_000)
-    let peak = status["report"]?["memory_bytes_peak"]?.asInteger ?? 0
+    usage.cpuMilliseconds = Int(status["cpu_ms"]?.asInteger ?? 0)
+    let peak = status["memory_bytes_peak"]?.asInteger ?? 0
     usage.memoryPeakMegabytes = Int((peak + (1 << 20) - 1) >> 20)
     let step = status["step"]?.asNumber ?? 0
     let steps = status["steps"]?.asNumber ?? 0
