@@ -1,6 +1,7 @@
 """Messages between peers: to whom, by which transport, what becomes of them, who sees them."""
 
 import json
+import socket
 import threading
 
 import pytest
@@ -8,6 +9,16 @@ import pytest
 from conftest import eventually, make_token
 from peers import meet, peer, shared_peer  # noqa: F401
 from subscriber import Subscriber
+
+
+def has_ipv6():
+    """Whether ::1 can be listened on."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +49,17 @@ def test_a_message_reaches_a_user_of_a_peer(trio, user, transport):
     assert message["transport_used"] == sent["transport_used"]
     assert sent["hops"] == message["hops"] if transport != "betanet" else sent["hops"] == 2
     assert ada.message(sent["message_id"])["status"] == "delivered"
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on loopback")
+def test_peers_talk_over_ipv6(peer):
+    trio = ada, bob, cyd = [peer(name, listen="[::1]:0") for name in ("ada", "bob", "cyd")]
+    meet(*trio)
+    assert all(one.endpoint.startswith("[::1]:") for one in trio)
+    for transport, more in [("bitchat", {}), ("betanet", {"hops": 2})]:
+        sent = ada.write(f"alice@{cyd.id}", {"by": transport}, transport=transport, wait_seconds=10, **more)
+        assert sent["status"] == "delivered" and sent["transport_used"] == transport, sent
+    assert [one["message"]["payload"]["by"] for one in cyd.inbox()] == ["betanet", "bitchat"]
 
 
 def test_a_message_to_a_peer_itself_is_its_administrators_alone(trio, user):
