@@ -59,7 +59,7 @@ struct DatagramSocket: ~Copyable, Sendable {
 
   /// Sends a datagram; one that the kernel does not take now is lost, as any datagram may be.
   func send(_ bytes: [UInt8], to endpoint: Endpoint) {
-    _ = unsafe SocketAddress.lend(endpoint) { address, size in
+    _ = unsafe SocketAddress.lend(endpoint, to: socket.family) { address, size in
       unsafe sendto(socket.descriptor, bytes, bytes.count, 0, address, size)
     }
   }

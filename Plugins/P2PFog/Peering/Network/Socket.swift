@@ -12,6 +12,8 @@ struct Socket: ~Copyable, Sendable {
   }
 
   let descriptor: Int32
+  /// `AF_INET` or `AF_INET6`.
+  let family: Int32
 
   /// Opens a socket of the family of `endpoint`.
   ///
@@ -20,15 +22,20 @@ struct Socket: ~Copyable, Sendable {
   ///   - isStream: TCP, else UDP.
   /// - Throws: What the machine refused.
   init(for endpoint: Endpoint, isStream: Bool) throws(NetworkError) {
-    let family = endpoint.address.count == 4 ? AF_INET : AF_INET6
+    family = endpoint.address.count == 4 ? AF_INET : AF_INET6
     let kind = isStream ? SOCK_STREAM.rawValue : SOCK_DGRAM.rawValue
     let flags = SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
     descriptor = socket(family, Int32(kind | flags), 0)
     guard descriptor >= 0 else { throw .last("socket") }
+    // All addresses of version 6 are those of version 4 too, whatever the machine's default is.
+    if family == AF_INET6 { try set(Int32(IPPROTO_IPV6), IPV6_V6ONLY, to: 0) }
   }
 
-  /// Takes over an open descriptor.
-  init(adopting descriptor: Int32) { self.descriptor = descriptor }
+  /// Takes over a descriptor that is bound or connected already; -1 stands for none.
+  init(adopting descriptor: Int32) {
+    self.descriptor = descriptor
+    family = AF_UNSPEC
+  }
 
   deinit { if descriptor >= 0 { _ = close(descriptor) } }
 
@@ -43,14 +50,18 @@ struct Socket: ~Copyable, Sendable {
 
   /// Binds to an endpoint.
   func bind(to endpoint: Endpoint) throws(NetworkError) {
-    let status = unsafe SocketAddress.lend(endpoint) { unsafe Glibc.bind(descriptor, $0, $1) }
+    let status = unsafe SocketAddress.lend(endpoint, to: family) {
+      unsafe Glibc.bind(descriptor, $0, $1)
+    }
     if status == 0 { return }
     throw errno == EADDRINUSE ? .addressInUse(endpoint) : .last("bind")
   }
 
   /// Begins a connection; `poll` tells when it stands, `pendingError` whether.
   func connect(to endpoint: Endpoint) throws(NetworkError) {
-    let status = unsafe SocketAddress.lend(endpoint) { unsafe Glibc.connect(descriptor, $0, $1) }
+    let status = unsafe SocketAddress.lend(endpoint, to: family) {
+      unsafe Glibc.connect(descriptor, $0, $1)
+    }
     guard status == 0 || errno == EINPROGRESS || errno == EINTR else { throw .last("connect") }
   }
 
