@@ -14,14 +14,15 @@ VOCABULARY = 272
 def saying(text, after="?", ends=True, context=512):
     """A model that says `text`, whose characters are all different, after a prompt that ends with `after`.
 
-    Its blocks add nothing, so that a state is the embedding of its token; embedding k is 3^k (u(k) + u(k + 1)), with u
-    orthogonal, which lies nearer to embedding k + 1 than to any other. The last token comes again and again.
+    Its blocks add nothing, so that a state is the embedding of its token; embedding k is 8 · 3^k (u(k) + u(k + 1)), with
+    u orthogonal, which lies nearer to embedding k + 1 than to any other. The 8 keeps a sampler of any seed in the script:
+    at temperature 1 the next token's logit is 32 or more above any other's. The last token comes again and again.
     """
     script = list((after + text).encode()) + ([END_OF_TEXT] if ends else [])
     assert len(script) < WIDTH and len(set(script)) == len(script)
     embedding = array.array("f", bytes(4 * VOCABULARY * WIDTH))
     for place, token in enumerate(script):
-        embedding[token * WIDTH + place] = embedding[token * WIDTH + place + 1] = 3.0**place
+        embedding[token * WIDTH + place] = embedding[token * WIDTH + place + 1] = 8 * 3.0**place
     ones = array.array("f", [1.0] * WIDTH)
     block = "model.layers.0."
     tensors = {
