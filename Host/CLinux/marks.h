@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -31,7 +32,11 @@ struct linux_thread_mark {
   uint64_t mark;
   // The kernel's number of the thread; 0 while the slot is free.
   int32_t thread;
-  uint8_t padding[52];
+  int32_t reserved;
+  // When the turn began that its event loop is in, in nanoseconds of the monotonic clock; 0 while that waits for events,
+  // and of a thread without a loop.
+  int64_t turn;
+  uint8_t padding[40];
 };
 
 // Something of a plugin that the host calls: a route, a check, a life.
@@ -73,6 +78,12 @@ static inline void linux_leave_code(uint64_t before) {
   if (slot) slot->mark = before;
 }
 
+// Says that this thread's event loop begins a turn at `now`, or that it waits: 0.
+static inline void linux_note_turn(int64_t now) {
+  struct linux_thread_mark *slot = linux_own_slot;
+  if (slot) __atomic_store_n(&slot->turn, now, __ATOMIC_RELAXED);
+}
+
 // Takes a slot and an alternate stack for this thread, while marks are kept at all; a thread that finds no slot free
 // goes without.
 static inline void linux_claim_slot(void) {
@@ -95,6 +106,7 @@ static inline void linux_release_slot(void) {
   linux_own_slot = NULL;
   if (slot) {
     slot->mark = 0;
+    slot->turn = 0;
     __atomic_store_n(&slot->thread, 0, __ATOMIC_RELEASE);
   }
   if (!linux_own_stack) return;
@@ -191,6 +203,34 @@ static inline uint64_t linux_only_mark(const struct linux_marks *_Nonnull marks)
     only = mark;
   }
   return only;
+}
+
+// What a slot says of its thread.
+static inline struct linux_thread_mark linux_thread_at(const struct linux_marks *_Nonnull marks, int at) {
+  const struct linux_thread_mark *slot = &marks->threads[at];
+  struct linux_thread_mark seen = {.mark = __atomic_load_n(&slot->mark, __ATOMIC_RELAXED)};
+  seen.thread = __atomic_load_n(&slot->thread, __ATOMIC_RELAXED);
+  seen.turn = __atomic_load_n(&slot->turn, __ATOMIC_RELAXED);
+  return seen;
+}
+
+// Whether a thread of another process is stopped, by a signal or a debugger; 0 too when it is gone.
+static inline int linux_is_stopped(int process, int thread) {
+  char path[64], text[256];
+  snprintf(path, sizeof path, "/proc/%d/task/%d/stat", process, thread);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  ssize_t count = read(fd, text, sizeof text - 1);
+  close(fd);
+  if (count <= 0) return 0;
+  text[count] = 0;
+  const char *name = strrchr(text, ')');  // which may hold any character, also this one
+  return name && name[1] == ' ' && (name[2] == 'T' || name[2] == 't');
+}
+
+// Has one thread of another process handle SIGABRT; a negative errno when there is none such.
+static inline int linux_abort_thread(int process, int thread) {
+  return syscall(SYS_tgkill, process, thread, SIGABRT) < 0 ? -errno : 0;
 }
 
 // Two connected sockets that keep the bounds of messages, closed in other programs. Returns 0 or a negative errno.

@@ -127,9 +127,12 @@ import Synchronization
   /// Serves until `stop()`, on the calling thread.
   package func run() throws(SystemError) {
     remote.claimThread()
+    // A supervisor sees from this whether the loop hangs.
+    defer { linux_note_turn(0) }
     var ready = [64 of linux_ready](repeating: linux_ready())
     while isRunning {
       let timeout = waitTime()
+      linux_note_turn(0)
       var room = ready.mutableSpan
       let count = unsafe room.withUnsafeMutableBufferPointer {
         guard let first = $0.baseAddress else { return CInt(0) }
@@ -140,6 +143,7 @@ import Synchronization
         throw SystemError(call: "epoll_wait", code: -count)
       }
       now = MonotonicClock.now
+      linux_note_turn(now)
       for index in 0..<Int(max(count, 0)) { dispatch(ready[index]) }
       while let source = sources.popExpired(now: now) { source.expired() }
       afterTick?()

@@ -214,6 +214,13 @@ enum LimitVariables {
       "How far back those crashes are counted."
     ),
     .limit(
+      "LIMIT_HANG_SECONDS",
+      \.hangTime,
+      milliseconds: 0...86_400_000,
+      "Time an event loop may stand before the serving process is ended and begun again; at least 1 and more than "
+        + "`LIMIT_INLINE_SECONDS`. 0 is off."
+    ),
+    .limit(
       "LIMIT_UPGRADE_SECONDS",
       \.upgradeTime,
       milliseconds: 1_000...3_600_000,

@@ -167,6 +167,11 @@ package struct Limits: Sendable, Equatable {
   /// Default 10 minutes.
   package var crashWindow: Duration = .seconds(600)
 
+  /// How long one turn of an event loop may take.
+  ///
+  /// Default 60 s. Then the supervisor ends the serving process and starts another. 0 switches the check off.
+  package var hangTime: Duration = .seconds(60)
+
   /// How long a new serving process may take until it serves, when the gateway is upgraded.
   ///
   /// Default 60 s. Then it is ended, and the old one serves on.

@@ -21,6 +21,7 @@ struct SettingsReader {
       }
     }
     checkSecret()
+    checkHangTime()
     readAPIKeys()
     refuseUnknownLimits()
   }
@@ -47,6 +48,20 @@ struct SettingsReader {
           + "make one with: \(Self.secretCommand) (only DEBUG=true takes a shorter one)"
       )
     }
+  }
+
+  /// A handler that is only late must not end the process.
+  private mutating func checkHangTime() {
+    let limits = settings.limits
+    guard limits.hangTime != .zero,
+      limits.hangTime < .seconds(1) || limits.hangTime <= limits.inlineTime
+    else { return }
+    refuse(
+      "LIMIT_HANG_SECONDS",
+      SettingsValue.secondsText(limits.hangTime),
+      "write 0 to switch it off, or at least 1 and more than LIMIT_INLINE_SECONDS, which is "
+        + SettingsValue.secondsText(limits.inlineTime)
+    )
   }
 
   private mutating func readAPIKeys() {

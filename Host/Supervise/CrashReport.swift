@@ -17,15 +17,20 @@ package struct CrashReport: Sendable, Equatable {
       self.step = step
       self.label = label
     }
+
+    /// The code for a log line.
+    var fields: [(String, String)] {
+      [("plugin", plugin), ("generation", "\(generation)"), ("step", step), ("code", label)]
+    }
   }
 
   /// Nanoseconds since 1970.
   package var time: Int64
   /// The process's number.
   package var process: CInt
-  /// `SIGSEGV`, or `exit status 3`.
+  /// `SIGSEGV`, `exit status 3` or `hang`.
   package var end: String
-  /// The code that ended the process; `nil` when it was none of a plugin's.
+  /// The code that ended the process, or hung in it; `nil` when it was none of a plugin's.
   package var code: Code?
   /// Milliseconds from the end until requests were taken again; `nil` while they are not.
   package var outage: Int64?
@@ -79,12 +84,7 @@ package struct CrashReport: Sendable, Equatable {
   /// The report for a log line.
   package var fields: [(String, String)] {
     var fields = [("pid", "\(process)"), ("end", end)]
-    if let code {
-      fields += [
-        ("plugin", code.plugin), ("generation", "\(code.generation)"), ("step", code.step),
-        ("code", code.label),
-      ]
-    }
+    if let code { fields += code.fields }
     if let outage { fields.append(("milliseconds", "\(outage)")) }
     return fields
   }

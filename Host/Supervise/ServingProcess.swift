@@ -4,6 +4,12 @@ import Wire
 
 /// A serving process, as its supervisor sees it.
 struct ServingProcess {
+  /// What an event loop hung in.
+  struct Hang {
+    /// `nil` when it was none of a plugin's.
+    var code: CrashReport.Code?
+  }
+
   /// The child's number.
   let number: CInt
   /// The supervisor's end of the channel.
@@ -15,6 +21,9 @@ struct ServingProcess {
   var hasStopped = false
   /// Whether its end of the channel is closed: it is about to end, and `poll` would report that again and again.
   var hasHungUp = false
+  var loops = LoopWatch()
+  /// Why it is ended, when a loop of it hangs.
+  var hang: Hang?
   /// When it is killed, on the monotonic clock, once it is to end.
   var deadline: Int64?
   /// The version of `SupervisorState` that its program reads.
@@ -90,24 +99,63 @@ struct ServingProcess {
   /// Closes the supervisor's descriptors; the process has ended.
   func close() { for descriptor in descriptors { Glibc.close(descriptor) } }
 
+  /// Has it killed at `time` of the monotonic clock, unless that is to be sooner.
+  mutating func end(by time: Int64) { deadline = min(deadline ?? .max, time) }
+
+  // MARK: - Marks
+
   private static let faults = [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS]
+
+  /// Whether the process has ended because a loop hung.
+  ///
+  /// - Parameter end: Its exit code, or minus the signal.
+  /// - Returns: `false` too of one that hung, and ended otherwise before it was killed.
+  func isHang(_ end: CInt) -> Bool { hang != nil && (end == -SIGABRT || end == -SIGKILL) }
+
+  /// How the process has ended.
+  ///
+  /// - Parameter end: As above.
+  /// - Returns: `SIGSEGV`, `exit status 3`, `hang`.
+  func endWords(_ end: CInt) -> String { isHang(end) ? "hang" : ChildProcess.endWords(end) }
 
   /// The plugin's code that ended the process, `nil` when none did.
   ///
-  /// - Parameter end: Its exit code, or minus the signal.
+  /// - Parameter end: As above.
   /// - Returns: Copied out of the marks.
   func culprit(_ end: CInt) -> CrashReport.Code? {
-    guard let marks = unsafe try? SharedMarks.map(marks) else { return nil }
-    defer { unsafe SharedMarks.unmap(marks) }
-    // Another build may have another layout.
-    guard unsafe marks.pointee.layout == UInt32(LINUX_MARK_LAYOUT) else { return nil }
-    var mark = unsafe marks.pointee.mark
-    if unsafe marks.pointee.thread == 0 {
+    if let hang, isHang(end) { return hang.code }
+    return unsafe withMarks { marks in
+      guard unsafe marks.pointee.thread == 0 else {
+        return unsafe Self.code(of: marks.pointee.mark, marks)
+      }
       // Who is killed from outside was where it was by chance. A fault without a note is that of a thread whose handler
       // the plugin took away.
       guard end >= 0 || Self.faults.contains(-end) else { return nil }
-      mark = unsafe linux_only_mark(marks)
+      return unsafe Self.code(of: linux_only_mark(marks), marks)
     }
+  }
+
+  /// The turns that its event loops are in.
+  func turns() -> [LoopWatch.Turn] {
+    let turns = unsafe withMarks { marks in
+      (0..<CInt(LINUX_MARK_THREADS)).compactMap { at -> LoopWatch.Turn? in
+        let slot = unsafe linux_thread_at(marks, at)
+        guard slot.turn != 0 else { return nil }
+        return LoopWatch.Turn(thread: slot.thread, began: slot.turn, mark: slot.mark)
+      }
+    }
+    return turns ?? []
+  }
+
+  /// The plugin's code that `mark` stands for, `nil` for none.
+  func code(of mark: UInt64) -> CrashReport.Code? {
+    unsafe withMarks { unsafe Self.code(of: mark, $0) }
+  }
+
+  private static func code(
+    of mark: UInt64,
+    _ marks: UnsafeMutablePointer<linux_marks>
+  ) -> CrashReport.Code? {
     guard mark & 0xFFFF_FFFF != 0 else { return nil }
     let site = unsafe linux_site_at(marks, UInt32(truncatingIfNeeded: mark))
     guard unsafe site.pointee.is_used != 0 else { return nil }
@@ -117,5 +165,16 @@ struct ServingProcess {
       step: CodeStep(rawValue: UInt32(truncatingIfNeeded: mark >> 32))?.name ?? "",
       label: unsafe String(cString: linux_site_label(site))
     )
+  }
+
+  /// Reads the marks; `nil` when they cannot be read.
+  private func withMarks<Value>(
+    _ body: (UnsafeMutablePointer<linux_marks>) -> Value?
+  ) -> Value? {
+    guard let marks = unsafe try? SharedMarks.map(marks) else { return nil }
+    defer { unsafe SharedMarks.unmap(marks) }
+    // Another build may have another layout.
+    guard unsafe marks.pointee.layout == UInt32(LINUX_MARK_LAYOUT) else { return nil }
+    return unsafe body(marks)
   }
 }

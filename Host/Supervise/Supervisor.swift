@@ -143,6 +143,7 @@ package final class Supervisor {
         start()
       }
       checkUpgrade()
+      endHung()
       killOverdue()
       if isStopping, current == nil, next == nil, retiring.isEmpty {
         socket.remove()
@@ -160,7 +161,8 @@ package final class Supervisor {
     var watched = ([signals.raw, socket.descriptor] + channels).map {
       pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
     }
-    let due = ([restart, upgrade.deadline] + processes.map(\.deadline)).compactMap { $0 }.min()
+    let times = [restart, upgrade.deadline, nextLook] + processes.map(\.deadline)
+    let due = times.compactMap { $0 }.min()
     let left = due.map { max(($0 - MonotonicClock.now + 999_999) / 1_000_000, 0) }
     let count = unsafe poll(&watched, nfds_t(watched.count), left.map { CInt(clamping: $0) } ?? -1)
     guard count > 0 else { return }
@@ -200,8 +202,8 @@ package final class Supervisor {
       giveUpNext()
       failUpgrade("the gateway is being stopped")
       let deadline = MonotonicClock.now + patience(settings.limits.drainNotice.nanoseconds)
-      current?.deadline = deadline
-      for index in retiring.indices { retiring[index].deadline = deadline }
+      current?.end(by: deadline)
+      for index in retiring.indices { retiring[index].end(by: deadline) }
     }
     forward(signal)
   }
@@ -339,7 +341,8 @@ package final class Supervisor {
       } else if let index = retiring.firstIndex(where: { $0.number == ended.child }) {
         let process = retiring.remove(at: index)
         // One that was given up is killed; any other end is to be known.
-        if !process.hasStopped, process.failure == nil, ended.how != -SIGKILL {
+        let isGivenUp = ended.how == -SIGKILL && process.hang == nil
+        if !process.hasStopped, process.failure == nil, !isGivenUp {
           note(process, ended.how, process.culprit(ended.how))
         }
         process.close()
@@ -357,7 +360,7 @@ package final class Supervisor {
     if isStopping || isUnable {
       status = end >= 0 ? end : 128 - end
       // Without a deadline it was killed here.
-      let isOverdue = isStopping && process.deadline == nil
+      let isOverdue = isStopping && process.deadline == nil && process.hang == nil
       if end < 0, !isOverdue { note(process, end, code) }
       if !isStopping { stop(SIGTERM) }
       return

@@ -9,7 +9,7 @@ extension Supervisor {
     let report = CrashReport(
       time: linux_realtime(),
       process: process.number,
-      end: ChildProcess.endWords(end),
+      end: process.endWords(end),
       code: code
     )
     log.write(.error, "the serving process has crashed", report.fields)

@@ -105,7 +105,7 @@ extension Supervisor {
   private func retire(_ process: ServingProcess) {
     var process = process
     ServingMessage.retire.send(on: process.channel)
-    process.deadline = MonotonicClock.now + patience(Drain.retirement)
+    process.end(by: MonotonicClock.now + patience(Drain.retirement))
     retiring.append(process)
   }
 

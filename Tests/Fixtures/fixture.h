@@ -26,6 +26,9 @@ static inline void quiesced(void *self, gw_operation done) {
 #ifndef MINOR // of the contract
 #define MINOR GW_ABI_MINOR
 #endif
+#ifndef ACTIVATE
+#define ACTIVATE activated
+#endif
 
 #define PLUGIN(name, make)                                                                          \
   static const gw_plugin_v1 plugin = {.struct_size = sizeof(gw_plugin_v1),                          \
@@ -36,7 +39,7 @@ static inline void quiesced(void *self, gw_operation done) {
                                       .description = {(const uint8_t *)"A fixture.", 10},           \
                                       .create = make,                                               \
                                       .interface = no_interface,                                    \
-                                      .activate = activated,                                        \
+                                      .activate = ACTIVATE,                                         \
                                       .quiesce = quiesced,                                          \
                                       .destroy = destroyed};                                        \
   GW_EXPORT const gw_plugin_v1 *gw_plugin_entry(uint32_t major, uint32_t minor) {                   \

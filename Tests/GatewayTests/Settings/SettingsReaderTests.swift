@@ -123,6 +123,19 @@ struct SettingsReaderTests {
     #expect(problems(["LIMIT_HEADBYTES": "9"]).map(\.variable) == ["LIMIT_HEADBYTES"])
   }
 
+  @Test func `a loop's limit is off, or longer than a handler may be`() throws {
+    func refused(_ hang: String, _ inline: String = "") -> String? {
+      problems(["LIMIT_HANG_SECONDS": hang, "LIMIT_INLINE_SECONDS": inline]).first?.description
+    }
+    for hang in ["0", "1", "0.0"] { #expect(refused(hang) == nil) }
+    #expect(refused("10.000000001", "10") == nil && refused("0", "10") == nil)
+    #expect(
+      refused("0.999999999") == #"LIMIT_HANG_SECONDS is "0.999999999": write 0 to switch it off, "#
+        + "or at least 1 and more than LIMIT_INLINE_SECONDS, which is 0.005"
+    )
+    #expect(refused("10", "10")?.hasSuffix("which is 10") == true)
+  }
+
   @Test func `the process has an environment`() {
     #expect(Environment.read()["PATH"] != nil)
   }
