@@ -214,6 +214,33 @@ def test_a_loop_that_hangs_is_ended_and_begun_again(faulty):
     assert gateway.get("/v1/faulty").status == 200
 
 
+def test_the_time_in_which_the_gateway_was_stopped_too_is_no_silence(faulty):
+    gateway = faulty("hang", "inline", LIMIT_PROCESS_SILENCE_SECONDS=1)
+    isolated = process(gateway, "faulty")
+    stopped = [gateway.process.pid, gateway.pid, isolated]
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    threading.Event().wait(2)
+    for pid in reversed(stopped):
+        os.kill(pid, signal.SIGCONT)
+    # Longer than the silence that is allowed.
+    threading.Event().wait(1.5)
+    assert process(gateway, "faulty") == isolated and gateway.get("/v1/faulty").status == 200
+
+
+def test_a_start_that_is_slower_than_the_silence_allowed_is_no_silence(start, fixture_library):
+    gateway = start(files={"10-stands.json": isolated(fixture_library("stands"), settings={"slow": True})}, wait=False,
+                    LIMIT_PROCESS_SILENCE_SECONDS=1)
+    data = gateway.data / "plugins/stands"
+    eventually((data / "reached").exists, what="the slow start")
+    threading.Event().wait(1.5)
+    (data / "release").write_text("")
+    gateway.port = int(gateway.log.find(r"serving\b.*?\bport=(\d+)")[1])
+    before = process(gateway, "stands")
+    threading.Event().wait(1.5)
+    assert process(gateway, "stands") == before and gateway.get("/v1/stands").status == 200
+
+
 def test_a_plugin_that_hangs_at_its_stop_is_ended(faulty):
     gateway = faulty("hang", "quiesce", LIMIT_DRAIN_SECONDS=1)
     pid = process(gateway, "faulty")

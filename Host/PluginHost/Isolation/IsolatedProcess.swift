@@ -62,7 +62,8 @@ final class IsolatedProcess: Sendable {
     var reason: String?
     /// Whether it is to be ended as soon as it has begun.
     var isCondemned = false
-    var lastPong: Int64 = 0
+    /// Pings since its loop last answered one.
+    var unanswered: Int64 = 0
   }
 
   private struct LoadRefusal: Error { let sentence: String }
@@ -100,12 +101,21 @@ final class IsolatedProcess: Sendable {
   /// How it ended, in words; `nil` while it runs.
   var exit: String? { state.withLock { $0.exit } }
 
-  /// Nanoseconds of the monotonic clock when its loop last answered.
-  var lastPong: Int64 { state.withLock { $0.lastPong } }
-
   /// Sends a frame; dropped when the process has ended.
   func send(_ kind: LinkFrame.Kind, room: Int = 64, _ fill: (inout FrameBuilder) -> Void) {
     state.withLock { $0.link }?.send(kind, room: room, fill)
+  }
+
+  /// Asks its loop for a sign of life.
+  ///
+  /// - Returns: How many times in a row it had been asked before, and has not answered.
+  func ping() -> Int64 {
+    let before = state.withLock { state in
+      defer { state.unanswered += 1 }
+      return state.unanswered
+    }
+    send(.ping) { _ in }
+    return before
   }
 
   /// Waits until the library is loaded.
@@ -199,7 +209,6 @@ final class IsolatedProcess: Sendable {
     let isCondemned = state.withLock { state in
       state.pid = child
       state.link = link
-      state.lastPong = MonotonicClock.now
       return state.isCondemned
     }
     if isCondemned {
@@ -267,7 +276,7 @@ final class IsolatedProcess: Sendable {
       }
       state.wakeAll()
     case .pong:
-      state.withLock { $0.lastPong = MonotonicClock.now }
+      state.withLock { $0.unanswered = 0 }
     default: try receive(frame, self)
     }
   }
