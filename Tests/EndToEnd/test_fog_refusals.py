@@ -97,6 +97,13 @@ def test_a_type_that_no_node_does_is_refused(ada):
     assert "no node can train" in errors(ada.ask("POST", "/v1/fog/jobs", body))["type"]["reason"]
 
 
+@pytest.mark.parametrize("kind, parameters", [("train", {}), ("inference", {"model_id": "m", "prompts": ["p"]})])
+def test_a_type_that_computes_on_processors_alone_gets_no_gpu(ada, kind, parameters):
+    body = {"name": "g", "type": kind, "requirements": {"gpu_count": 1}, "parameters": parameters}
+    error = errors(ada.ask("POST", "/v1/fog/jobs", body))["requirements.gpu_count"]
+    assert error["reason"].startswith(f"must be 0 for {kind}"), error
+
+
 @pytest.mark.parametrize("body, status", [(b"", 400), (b"{", 400), (b"[]", 422), (b"null", 422), (b'"x"', 422)])
 def test_a_body_that_is_no_object_is_refused(ada, body, status):
     for path in ("/v1/fog/jobs", "/v1/fog/quotes"):

@@ -15,7 +15,11 @@ struct CoordinatorRefusalTests {
     let much: JSON = [
       "cpu_cores": 4.1, "memory_mb": 16_385, "disk_mb": 20_001, "gpu_count": 1,
     ]
-    let failure = bench.refusal([("requirements", much)])
+    // A process, the one type that may ask for GPUs.
+    let process: [(String, JSON)] = [
+      ("job_type", "process"), ("parameters", ["command": ["true"]]),
+    ]
+    let failure = bench.refusal(process + [("requirements", much)])
     #expect(
       failure?.badFields == [
         "requirements.cpu_cores", "requirements.memory_mb", "requirements.disk_mb",
@@ -26,6 +30,28 @@ struct CoordinatorRefusalTests {
     #expect(failure?.reasons[1] == "is 16385, and the largest node has 16384")
     let edge: JSON = ["cpu_cores": 4, "memory_mb": 16_384, "disk_mb": 20_000]
     #expect(bench.refusal([("requirements", edge)]) == nil)
+  }
+
+  @Test(
+    "a GPU for a type that no node computes on GPUs is refused at submission, not by every node"
+  )
+  func graphics() throws {
+    let bench = try FogBench()
+    bench.nodes.indices.forEach { bench.nodes[$0].report.gpus = ["a", "b"] }
+    bench.beat()
+    let model: JSON = ["model_id": "m1", "prompts": ["hello"]]
+    for more in [[("job_type", "train")], [("job_type", "inference"), ("parameters", model)]]
+      as [[(String, JSON)]]
+    {
+      let failure = bench.refusal(more + [("requirements", ["gpu_count": 1])])
+      #expect(failure?.badFields == ["requirements.gpu_count"])
+      #expect(failure?.reasons.first?.hasPrefix("must be 0 for ") == true)
+      #expect(bench.refusal(more + [("requirements", ["gpu_count": 0])]) == nil)
+    }
+    let process: [(String, JSON)] = [
+      ("job_type", "process"), ("parameters", ["command": ["true"]]),
+    ]
+    #expect(bench.refusal(process + [("requirements", ["gpu_count": 1])]) == nil)
   }
 
   @Test("what no single node has together is refused")

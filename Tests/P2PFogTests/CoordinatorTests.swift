@@ -188,14 +188,56 @@ struct CoordinatorTests {
     try bench.run { try bench.status(second.id) == .completed }
   }
 
-  @Test("a node that cannot isolate any more is asked for no such job before it reports again")
-  func lostIsolation() throws {
+  @Test(
+    "a node that says it cannot is asked for no such job before it reports again, and the job loses no attempt",
+    arguments: ["CANNOT_ISOLATE", "NO_CAPABILITY"]
+  )
+  func lostCapability(_ code: String) throws {
     let bench = try FogBench()
-    bench.nodes.indices.forEach { bench.nodes[$0].manner = .refuses("CANNOT_ISOLATE") }
+    bench.nodes.indices.forEach { bench.nodes[$0].manner = .refuses(code) }
     let job = try bench.submit([("job_type", "process"), ("parameters", ["command": ["true"]])])
-    for _ in 0..<20 { bench.coordinator.tick() }
-    #expect(try bench.job(job.id).attempts <= bench.nodes.count)
+    for _ in 0..<20 {
+      bench.pass(50)
+      bench.coordinator.tick()
+      bench.work()
+    }
+    #expect(bench.refusedOffers == bench.nodes.count)
+    #expect(try bench.job(job.id).attempts == 0)
     #expect(try bench.status(job.id) == .queued)
+    // Other types are still its own to take, and the next report is believed again.
+    bench.nodes.indices.forEach { bench.nodes[$0].manner = .works(100) }
+    let other = try bench.submit()
+    #expect(try bench.status(other.id) == .assigned)
+    try bench.run { try bench.status(job.id) == .completed }
+  }
+
+  @Test(
+    "a job that one node cannot do goes to the next at once, as its first attempt",
+    arguments: ["CANNOT_ISOLATE", "NO_CAPABILITY", "BUSY"]
+  )
+  func nextNode(_ code: String) throws {
+    let bench = try FogBench()
+    bench.nodes[0].manner = .refuses(code)
+    let job = try bench.submit()
+    #expect(try bench.job(job.id).node == bench.nodes[1].id)
+    try bench.run { try bench.status(job.id) == .completed }
+    #expect(bench.refusedOffers == 1)
+    let ended = try bench.job(job.id)
+    #expect(ended.attempts == 1 && ended.losses.isEmpty)
+  }
+
+  @Test(
+    "a peer that is too busy to answer a call is asked again later, and the job loses no attempt"
+  )
+  func busyPeer() throws {
+    let bench = try FogBench(nodes: [ScriptedNode(1)])
+    bench.nodes[0].manner = .refuses("BUSY")
+    let job = try bench.submit()
+    #expect(bench.refusedOffers == 1)
+    for _ in 0..<40 { try bench.step() }
+    // Each pause is twice as long as the one before, up to four seconds.
+    #expect(bench.refusedOffers <= 8)
+    #expect(try bench.job(job.id).attempts == 0)
     bench.nodes[0].manner = .works(100)
     try bench.run { try bench.status(job.id) == .completed }
   }

@@ -287,6 +287,13 @@ final class FogBench: @unchecked Sendable {
   func job(_ id: String) throws -> FogJob { try coordinator.job(id, owner: nil) }
   func status(_ id: String) throws -> FogJob.Status { try job(id).status }
 
+  /// Offers that nodes did not take.
+  var refusedOffers: Int {
+    shared.withLock { shared in
+      shared.measures.count { if case .offerRefused = $0 { true } else { false } }
+    }
+  }
+
   func events(_ job: String) -> [String] {
     shared.withLock { shared in
       shared.events.filter { $0.payload["job_id"]?.asString == job }

@@ -149,7 +149,7 @@ struct FogJobRoutes {
         "cpu_cores": .number("0.1 to 1024; 1 when absent"),
         "memory_mb": .integer("", 16...16_777_216, default: 512),
         "disk_mb": .integer("For inputs and results", 1...16_777_216, default: 256),
-        "gpu_count": .integer("", 0...64, default: 0),
+        "gpu_count": .integer("For type process alone", 0...64, default: 0),
         "max_duration_s": .integer("It is ended then", 1...604_800, default: 300),
         "capabilities": .array(.string(), "All of which the node must have", 0...32),
       ]),

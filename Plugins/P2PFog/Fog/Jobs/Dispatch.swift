@@ -214,8 +214,10 @@ extension Coordinator {
     }
   }
 
-  /// Refusals that say nothing of the job: no room, no new work, or not registered here just now.
-  private static let passing: Set<String> = ["NO_ROOM", "DRAINING", "NOT_ADMITTED"]
+  /// Refusals that say nothing of the job: no room, no new work, not registered here just now, or no thread for the call.
+  private static let passing: Set<String> = ["NO_ROOM", "DRAINING", "NOT_ADMITTED", "BUSY"]
+  /// Refusals of a node that cannot do what its last report says.
+  private static let unable: Set<String> = ["CANNOT_ISOLATE", "NO_CAPABILITY"]
 
   private func take(
     _ answer: Result<CallBody, CallFailure>,
@@ -239,40 +241,44 @@ extension Coordinator {
     // It runs already, whatever became of the answer.
     guard lease.state == .offered else { return }
     effects.measures.append(.offerRefused)
-    let loss: Loss
-    // A node often says that it has no room while it still clears away the job before: soon it has.
     let refusals = state.nodes[lease.node]?.refusals ?? 0
-    var rest = UInt64(250 << min(refusals, 4))
-    switch failure {
-    case .refused(let code, let message) where Self.passing.contains(code):
-      loss = Loss(
-        reason: "node: \(code): \(message)",
-        isNodeFault: false,
-        counts: false,
-        state: "refused"
-      )
-    case .refused(let code, let message):
-      rest = 0
+    let (loss, rest) = Self.loss(of: failure, refusals, leaseSeconds: settings.leaseSeconds)
+    if case .refused(let code, _) = failure, Self.unable.contains(code) {
       // What the node has lost since its last report, its next one says as well; until then nobody asks for it again.
-      if code == "CANNOT_ISOLATE" {
-        state.nodes[lease.node]?.report.capabilities.removeAll { $0 == JobType.process.rawValue }
-      }
-      loss = Loss(reason: "node: \(code): \(message)", isNodeFault: false, state: "refused")
-    case .unreachable(let why):
-      loss = Loss(
-        reason: "node: unreachable: \(why)",
-        isNodeFault: false,
-        counts: false,
-        state: "refused"
-      )
-    case .timeout:
-      rest = UInt64(settings.leaseSeconds) * 1000
-      loss = Loss(reason: "node: it did not answer the offer in time")
+      state.nodes[lease.node]?.report.capabilities.removeAll { $0 == job.type.rawValue }
     }
     state.nodes[lease.node]?.refusals = refusals + 1
     let until = now.monotonic + rest * 1_000_000
     let earlier = state.nodes[lease.node]?.restUntil ?? 0
     state.nodes[lease.node]?.restUntil = max(earlier, until)
     try lose(lease, loss, now, &state, &effects)
+  }
+
+  /// What the job loses with an offer that was not taken, and for how many milliseconds its node gets no other.
+  ///
+  /// - Parameters:
+  ///   - failure: What the node said, or what became of the call.
+  ///   - refusals: Offers in a row that the node had not taken before.
+  ///   - leaseSeconds: How long a lease lasts without a word of its node.
+  /// - Returns: Both.
+  private static func loss(of failure: CallFailure, _ refusals: Int, leaseSeconds: Int)
+    -> (Loss, rest: UInt64)
+  {
+    // A node often says that it has no room while it still clears away the job before: soon it has.
+    let soon = UInt64(250 << min(refusals, 4))
+    func refused(_ reason: String, counts: Bool) -> Loss {
+      Loss(reason: "node: \(reason)", isNodeFault: false, counts: counts, state: "refused")
+    }
+    switch failure {
+    case .refused(let code, let message):
+      let isPassing = passing.contains(code)
+      // Where nothing was tried, no attempt is used up.
+      let counts = !isPassing && !unable.contains(code)
+      return (refused("\(code): \(message)", counts: counts), isPassing ? soon : 0)
+    case .unreachable(let why): return (refused("unreachable: \(why)", counts: false), soon)
+    case .timeout:
+      let late = Loss(reason: "node: it did not answer the offer in time")
+      return (late, UInt64(leaseSeconds) * 1000)
+    }
   }
 }

@@ -35,6 +35,13 @@ struct JobRequest: Sendable {
     tier = Self.tier(&fields, json)
     requirements = fields.optionalObject("requirements") { Requirements(&$0) } ?? requirements
     inputs = fields.strings("inputs", 0...Self.maxInputs, length: 1...128)
+    if known == .train || known == .inference, requirements.gpuCount > 0 {
+      // Every node would refuse it.
+      fields.refuse(
+        "requirements.gpu_count",
+        "must be 0 for \(type): Agent Forge computes on processors alone"
+      )
+    }
     if Set(inputs).count < inputs.count { fields.refuse("inputs", "must not repeat a file") }
     deadline = Self.deadline(&fields, now)
     maxCost = Self.maxCost(&fields)
