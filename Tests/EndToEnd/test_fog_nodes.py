@@ -60,6 +60,27 @@ def test_a_node_joins_works_and_leaves_by_the_command_line(pair):
     assert "invitation" in node_command(bea, "join", "betanet:nonsense", status=1)
 
 
+@pytest.mark.parametrize("count", [100, 101, 200, 250])
+def test_the_command_lists_all_nodes_however_many_pages_they_fill(peers, count):
+    ada = peers("ada", plugins=(), node={"enabled": False}, fog={"payment": "off"})
+    ada.stop()
+    # Nodes that were here once: their gateways need not run for the coordinator to know them.
+    report = {"cpu_millicores": 1500, "memory_mb": 1024, "disk_mb": 1024, "gpus": [], "cpu_load": 0,
+              "memory_free_mb": 0, "disk_free_mb": 0, "capabilities": []}
+    known = [f"{number:064x}" for number in range(1, count + 1)]
+    with ada.database() as store:
+        store.executemany(
+            "INSERT INTO fog_nodes (id, report, registered_at, seen_at, trust_at) VALUES (?, ?, 1, 1, 1)",
+            [(node, json.dumps({**report, "name": f"node {node[-3:]}"})) for node in known])
+    store.close()
+    ada.start()
+    listed = json.loads(node_command(ada, "list", "--json"))
+    assert [node["node_id"] for node in listed] == known
+    assert listed[-1]["name"] == f"node {known[-1][-3:]}"
+    head, *rows = node_command(ada, "list").splitlines()
+    assert [row.split()[:3] for row in rows] == [[node, "offline", "1.5"] for node in known], head
+
+
 def test_an_invitation_is_redeemed_once(peers, pair):
     ada, bea = pair
     cleo = peers("cleo", plugins=(), node=NODE)
