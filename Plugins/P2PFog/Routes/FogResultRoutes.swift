@@ -1,18 +1,24 @@
 import GatewayPlugin
 import Glibc
 import PluginStorage
-import Synchronization
 
 /// The routes of what a job has made: its files and its log.
 struct FogResultRoutes {
   /// Bytes sent at once.
   private static let pieceBytes = 64 * 1024
-  /// Logs followed at once: each holds one of the gateway's threads for plugins.
-  static let mostFollowers = 3
-  /// Files sent at once: whoever reads slowly holds a thread of those as well, and some must be left for all else.
-  static let mostDownloads = 3
 
   let coordinator: Coordinator
+
+  // Whoever follows a log, or reads slowly, holds one of the gateway's threads for plugins: some must be left for all else.
+  private let followers = Seats(
+    "logs are followed",
+    total: 3,
+    perUser: 2,
+    advice: "read without follow, "
+  )
+  // Those that follow among them: one more, so that a log can be read while as many as may be are followed.
+  private let readers = Seats("logs are sent", total: 4, perUser: 3)
+  private let downloads = Seats("result files are sent", total: 3, perUser: 2)
 
   /// An open file that several references may share.
   private final class Source: Sendable {
@@ -51,9 +57,8 @@ struct FogResultRoutes {
       summary: "Download a result file",
       parameters: [
         FogJobRoutes.id, .query("path", .string("As listed", 1...255), "", required: true),
-      ],
-      limits: Route.Limits(maxInFlight: Self.mostDownloads)
-    ) { [coordinator] request in try Self.content(request, coordinator) }
+      ]
+    ) { [self] request in try content(request) }
     Route.delete(
       "/v1/fog/jobs/{job_id}/files",
       scope: .write,
@@ -71,10 +76,7 @@ struct FogResultRoutes {
     logs
   }
 
-  private static func content(
-    _ request: borrowing Request,
-    _ coordinator: Coordinator
-  ) throws -> Response {
+  private func content(_ request: borrowing Request) throws -> Response {
     let id = request.parameter("job_id")
     let job = try coordinator.job(id, owner: request.caller.fogOwner)
     let path = try request.validateQuery(unknown: .refused) { $0.string("path", 1...1024) }
@@ -93,12 +95,14 @@ struct FogResultRoutes {
       "Content-Security-Policy": "sandbox; default-src 'none'", "ETag": "\"\(known.sha256)\"",
       "Cache-Control": "private, no-cache",
     ]
-    let isHead = request.method == "HEAD"
+    if request.method == "HEAD" { return .stream(fields: fields, length: known.size) { _ in } }
+    let seat = try downloads.take(request.caller.subject)
     return .stream(fields: fields, length: known.size) { writer in
-      if isHead { return }
+      // Free when the client has it all, or has gone.
+      defer { _ = seat }
       var at = 0
       while at < known.size, !writer.isCancelled {
-        let piece = try source.file.read(at: at, count: min(pieceBytes, known.size - at))
+        let piece = try source.file.read(at: at, count: min(Self.pieceBytes, known.size - at))
         guard !piece.isEmpty else { throw StorageError.system(call: "pread", code: EIO) }
         try writer.write(piece)
         at += piece.count
@@ -109,9 +113,7 @@ struct FogResultRoutes {
   // MARK: - Logs
 
   private var logs: Route {
-    // As many as follow, however many routes are made of this value.
-    let followers = Followers()
-    return .get(
+    .get(
       "/v1/fog/jobs/{job_id}/logs",
       scope: .read,
       summary: "Read the log of a job's newest attempt; follow it to its end",
@@ -120,8 +122,8 @@ struct FogResultRoutes {
         .query("follow", .boolean("Go on until the job is over")),
         .query("offset", .integer("Bytes to pass over", 0...(1 << 40), default: 0)),
       ],
-      limits: Route.Limits(maxInFlight: Self.mostFollowers + 1, timeout: .seconds(3600))
-    ) { [coordinator] request in
+      limits: Route.Limits(timeout: .seconds(3600))
+    ) { [coordinator, followers, readers] request in
       let (follows, offset) = try request.validateQuery(unknown: .refused) { fields in
         (fields.bool("follow", default: false), fields.integer("offset", 0...(1 << 40), default: 0))
       }
@@ -134,21 +136,16 @@ struct FogResultRoutes {
       if request.method == "HEAD" {
         return .bytes([], contentType: "text/plain; charset=utf-8")
       }
-      guard follows else {
-        return .stream(fields: fields) { writer in
-          guard let lease = job.lease else { return }
+      let user = request.caller.subject
+      // Taken first: a follower of too many is told so, not that it reads too many.
+      let seats = [try follows ? followers.take(user) : nil, try readers.take(user)]
+      return .stream(fields: fields) { writer in
+        defer { _ = seats }
+        if follows {
+          try Self.follow(coordinator, id, owner, from: offset, to: writer)
+        } else if let lease = job.lease {
           _ = try Self.send(coordinator, job.id, lease, from: offset, to: writer)
         }
-      }
-      guard let seat = followers.take() else {
-        throw Failure.unavailable(
-          "\(Self.mostFollowers) logs are followed already; read without follow, or try again.",
-          retryAfter: .seconds(5)
-        )
-      }
-      return .stream(fields: fields) { writer in
-        try Self.follow(coordinator, id, owner, from: offset, to: writer)
-        _ = seat
       }
     }
   }
@@ -196,27 +193,5 @@ struct FogResultRoutes {
       // A thread of the host's, which no condition of ours could wake: the log is looked at again and again.
       usleep(100_000)
     }
-  }
-}
-
-/// How many follow a log.
-private final class Followers: Sendable {
-  /// One of them; free again when it goes.
-  final class Seat: Sendable {
-    private let all: Followers
-    init(_ all: Followers) { self.all = all }
-    deinit { all.count.withLock { $0 -= 1 } }
-  }
-
-  private let count = Mutex(0)
-
-  /// A seat; `nil` when all are taken.
-  func take() -> Seat? {
-    let isTaken = count.withLock { count in
-      guard count < FogResultRoutes.mostFollowers else { return false }
-      count += 1
-      return true
-    }
-    return isTaken ? Seat(self) : nil
   }
 }
