@@ -44,6 +44,24 @@ def test_a_recipient_that_was_away_gets_its_messages_once(peer, ends):
     assert indices(bob) == list(range(20))
 
 
+def test_a_neighbour_keeps_no_more_than_a_share_of_one_sender_and_has_room_for_the_next(peer):
+    ada, cyd, dan = peer("ada"), peer("cyd"), peer("dan")
+    bob = peer("bob", bitchat={"stored_messages": 8})
+    meet(bob, ada, cyd, dan)
+    cyd.stop()
+    send(ada, cyd, *range(8), priority="urgent", transport="bitchat")
+    eventually(lambda: bob.count("dropped_full") > 0, what="bob keeps no more of ada's")
+    assert bob.count("messages_stored") == 2
+    send(dan, cyd, 100, priority="low", transport="bitchat")
+    eventually(lambda: bob.count("messages_stored") == 3, what="bob keeps dan's")
+    # Those who have them all are gone when cyd is back.
+    ada.stop()
+    dan.stop()
+    cyd.start()
+    eventually(lambda: len(indices(cyd)) == 3, limit=30, what="cyd has what bob kept")
+    assert 100 in indices(cyd)
+
+
 def test_a_sender_that_is_killed_sends_again_what_has_no_receipt(peer):
     ada, bob = peer("ada"), peer("bob")
     meet(ada, bob)

@@ -5,9 +5,11 @@ import Testing
 struct MeshStoreTests {
   private static let second = SimulatedNetwork.second
 
-  private static func away(_ count: Int = 6) -> SimulatedNetwork {
+  private static func away(_ count: Int = 6, _ settings: MeshSettings = MeshSettings())
+    -> SimulatedNetwork
+  {
     let network = SimulatedNetwork(seed: 31)
-    network.addAcquainted(count)
+    network.addAcquainted(count, settings: settings)
     network.run(5 * second)
     network.peers[1].isUp = false
     network.run(120 * second)
@@ -83,12 +85,14 @@ struct MeshStoreTests {
     #expect(network.peers[0].undelivered == [.unknownRecipient])
   }
 
-  private static func packet(_ number: Int, priority: UInt8, bytes: Int = 10) -> MeshPacket {
+  private static func packet(_ number: Int, priority: UInt8, bytes: Int = 10, origin: Int = 1)
+    -> MeshPacket
+  {
     var id = [UInt8](repeating: 0, count: 16)
     id[14] = UInt8(number >> 8)
     id[15] = UInt8(number & 255)
     return MeshPacket(
-      SimulatedNetwork.identity(1),
+      SimulatedNetwork.identity(origin),
       kind: .message,
       id: id,
       attempt: 1,
@@ -104,7 +108,12 @@ struct MeshStoreTests {
   )
   func bounds() {
     let peer = SimulatedNetwork.identity(2).id
-    var store = StoredPackets(messageLimit: 10, byteLimit: 1 << 20, timeLimit: 1000)
+    var store = StoredPackets(
+      messageLimit: 10,
+      byteLimit: 1 << 20,
+      originShare: 1,
+      timeLimit: 1000
+    )
     let kept = (0..<10).map { number in
       store.insert(Self.packet(number, priority: 5), for: peer, now: UInt64(number))
     }
@@ -121,7 +130,12 @@ struct MeshStoreTests {
   @Test("the store holds its bytes, and nothing longer than its time")
   func bytesAndTime() {
     let peer = SimulatedNetwork.identity(2).id
-    var store = StoredPackets(messageLimit: 100, byteLimit: 1000, timeLimit: 1000)
+    var store = StoredPackets(
+      messageLimit: 100,
+      byteLimit: 1000,
+      originShare: 1,
+      timeLimit: 1000
+    )
     let first = store.insert(Self.packet(0, priority: 5, bytes: 600), for: peer, now: 0)
     let tooMuch = store.insert(Self.packet(1, priority: 5, bytes: 401), for: peer, now: 0)
     let second = store.insert(Self.packet(2, priority: 5, bytes: 400), for: peer, now: 1)
@@ -129,6 +143,80 @@ struct MeshStoreTests {
     let before = store.take(100, for: peer, now: 999, wait: 1)
     let after = store.take(100, for: peer, now: 1000, wait: 1)
     #expect(before.count == 2 && after.map(\.id[15]) == [2] && store.bytes == 400)
+  }
+
+  @Test(
+    "an origin has its share of the messages, and makes room for a higher priority out of that alone"
+  )
+  func originMessages() {
+    let peer = SimulatedNetwork.identity(2).id
+    var store = StoredPackets(
+      messageLimit: 12,
+      byteLimit: 1 << 20,
+      originShare: 4,
+      timeLimit: 1000
+    )
+    let other = store.insert(Self.packet(0, priority: 1, origin: 3), for: peer, now: 0)
+    let greedy = (1...4).map { number in
+      store.insert(Self.packet(number, priority: 5), for: peer, now: UInt64(number))
+    }
+    #expect(other && greedy == [true, true, true, false])
+    let higher = store.insert(Self.packet(5, priority: 10), for: peer, now: 5)
+    let taken = store.take(100, for: peer, now: 6, wait: 1)
+    #expect(higher && Set(taken.map(\.id[15])) == [0, 2, 3, 5])
+    // What has gone out leaves room again.
+    let gone = StoredPackets.Name(
+      message: MessageKey(taken[0].id, taken[0].origin),
+      kind: .message,
+      index: 0
+    )
+    store.remove(gone, for: peer)
+    let next = store.insert(Self.packet(6, priority: 1), for: peer, now: 7)
+    let tooMany = store.insert(Self.packet(7, priority: 1), for: peer, now: 7)
+    #expect(next && !tooMany && store.count == 4)
+  }
+
+  @Test("an origin has its share of the bytes, to the last one, and others have theirs")
+  func originBytes() {
+    let peer = SimulatedNetwork.identity(2).id
+    var store = StoredPackets(
+      messageLimit: 100,
+      byteLimit: 2000,
+      originShare: 4,
+      timeLimit: 1000
+    )
+    let first = store.insert(Self.packet(0, priority: 5, bytes: 400), for: peer, now: 0)
+    let tooMuch = store.insert(Self.packet(1, priority: 5, bytes: 101), for: peer, now: 0)
+    let second = store.insert(Self.packet(2, priority: 5, bytes: 100), for: peer, now: 0)
+    let none = store.insert(Self.packet(3, priority: 5, bytes: 1), for: peer, now: 0)
+    #expect(first && !tooMuch && second && !none && store.bytes == 500)
+    let others = (3...5).map { origin in
+      store.insert(
+        Self.packet(origin, priority: 5, bytes: 500, origin: origin),
+        for: peer,
+        now: 1
+      )
+    }
+    #expect(others == [true, true, true] && store.bytes == 2000)
+  }
+
+  @Test("one origin that floods the mesh leaves its neighbours room for what others send")
+  func flood() {
+    var settings = MeshSettings()
+    settings.storeLimit = 40
+    let network = Self.away(6, settings)
+    for _ in 0..<50 {
+      network.send(from: 0, to: 1, bytes: 0, priority: 10, options: Self.long)
+    }
+    network.run(5 * Self.second)
+    let id = network.send(from: 2, to: 1, options: Self.long)
+    network.run(5 * Self.second)
+    network.peers[0].isUp = false
+    network.peers[2].isUp = false
+    network.run(60 * Self.second)
+    network.wake(1)
+    network.run(60 * Self.second)
+    #expect(network.peers[1].received.contains { $0.id == id })
   }
 
   @Test("what waits goes out by priority")

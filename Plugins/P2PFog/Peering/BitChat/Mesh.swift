@@ -115,6 +115,7 @@ package struct Mesh: Sendable {
     stored = StoredPackets(
       messageLimit: settings.storeLimit,
       byteLimit: settings.storeBytes,
+      originShare: settings.storeShare,
       timeLimit: settings.storeTime
     )
     neighbours = Neighbours(degree: settings.degree, limit: settings.degreeLimit)

@@ -69,6 +69,11 @@ package struct MeshSettings: Sendable {
   /// Default 16 MiB.
   package var storeBytes = 16 << 20
 
+  /// Of both, one origin's messages may have one part in so many.
+  ///
+  /// Default 4: up to three origins that send all they can leave room for others.
+  package var storeShare = 4
+
   /// How long one is kept, in nanoseconds.
   ///
   /// Default 1 h, as the original.

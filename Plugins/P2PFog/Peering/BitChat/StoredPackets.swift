@@ -1,4 +1,7 @@
 /// Packets kept for peers that are away: who has waited with the higher priority goes first, and the lowest makes room.
+///
+/// An origin has a share of the room, within which it makes room for itself alone: however much it sends, and at whatever
+/// priority, there is room for others.
 package struct StoredPackets: Sendable {
   /// One packet that waits.
   package struct Item: Sendable {
@@ -14,34 +17,71 @@ package struct StoredPackets: Sendable {
     let message: MessageKey
     let kind: MeshPacket.Kind
     let index: UInt16
+
+    /// The name of a fragment.
+    ///
+    /// - Parameters:
+    ///   - message: Of which message.
+    ///   - kind: A part of it, or an answer to it.
+    ///   - index: Which part.
+    package init(message: MessageKey, kind: MeshPacket.Kind, index: UInt16) {
+      self.message = message
+      self.kind = kind
+      self.index = index
+    }
+  }
+
+  /// What some packets take of the room.
+  private struct Holding: Sendable {
+    var messages = 0
+    var bytes = 0
+    // Packets of each priority, 1 to 10: a search for one to forget is made only when it finds one.
+    var priorities = [Int](repeating: 0, count: 11)
+
+    func hasLower(than priority: UInt8) -> Bool {
+      priorities[..<Int(priority)].contains { $0 > 0 }
+    }
   }
 
   package let messageLimit: Int
   package let byteLimit: Int
+  package let originMessageLimit: Int
+  package let originByteLimit: Int
   package let timeLimit: UInt64
 
   private var items: [PeerID: [Name: Item]] = [:]
   private var messages: [MessageKey: Int] = [:]
-  // Packets of each priority, 1 to 10: a search for one to forget is made only when it finds one.
-  private var priorities = [Int](repeating: 0, count: 11)
+  private var all = Holding()
+  private var origins: [PeerID: Holding] = [:]
   private var expiredAt: UInt64 = 0
-  /// Bytes of all bodies that wait.
-  package private(set) var bytes = 0
 
-  package init(messageLimit: Int, byteLimit: Int, timeLimit: UInt64) {
+  /// A store without packets.
+  ///
+  /// - Parameters:
+  ///   - messageLimit: Messages at most.
+  ///   - byteLimit: Bytes of their bodies at most.
+  ///   - originShare: The part of both that one origin may have, as its denominator: from 1.
+  ///   - timeLimit: Nanoseconds that a packet is kept.
+  package init(messageLimit: Int, byteLimit: Int, originShare: Int, timeLimit: UInt64) {
     self.messageLimit = messageLimit
     self.byteLimit = byteLimit
+    // Rounded up, so that a small store takes messages at all.
+    originMessageLimit = (messageLimit + originShare - 1) / originShare
+    originByteLimit = (byteLimit + originShare - 1) / originShare
     self.timeLimit = timeLimit
   }
 
   /// Messages of which at least one packet waits.
   package var count: Int { messages.count }
 
+  /// Bytes of all bodies that wait.
+  package var bytes: Int { all.bytes }
+
   package func isWaiting(for peer: PeerID) -> Bool { items[peer]?.isEmpty == false }
 
   /// Keeps a packet for its recipient.
   ///
-  /// - Returns: False when there is no room that its priority could claim.
+  /// - Returns: False when there is no room that its priority could claim, in its origin's share or in the whole.
   package mutating func insert(_ packet: MeshPacket, for peer: PeerID, now: UInt64) -> Bool {
     let message = MessageKey(packet.id, packet.origin)
     let name = Name(message: message, kind: packet.kind, index: packet.index)
@@ -50,15 +90,13 @@ package struct StoredPackets: Sendable {
       remove(name, for: peer)
     }
     expire(now: now)
-    while bytes + packet.body.count > byteLimit
-      || (messages[message] == nil && messages.count >= messageLimit)
-    {
-      guard evict(below: packet.priority) else { return false }
+    while let crowded = crowding(packet, message) {
+      guard evict(below: packet.priority, of: crowded) else { return false }
     }
     items[peer, default: [:]][name] = Item(name: name, packet: packet, storedAt: now)
+    let isFirst = messages[message] == nil
     messages[message, default: 0] += 1
-    priorities[Int(packet.priority)] += 1
-    bytes += packet.body.count
+    count(packet, isFirst ? 1 : 0, 1)
     return true
   }
 
@@ -89,10 +127,37 @@ package struct StoredPackets: Sendable {
   package mutating func remove(_ name: Name, for peer: PeerID) {
     guard let item = items[peer]?.removeValue(forKey: name) else { return }
     if items[peer]?.isEmpty == true { items[peer] = nil }
-    bytes -= item.packet.body.count
-    priorities[Int(item.packet.priority)] -= 1
     let left = messages[name.message, default: 1] - 1
     messages[name.message] = left > 0 ? left : nil
+    count(item.packet, left > 0 ? 0 : -1, -1)
+  }
+
+  /// Whose packets have to make room before another one is kept.
+  private enum Crowd {
+    case origin(PeerID)
+    case all
+  }
+
+  private func crowding(_ packet: MeshPacket, _ message: MessageKey) -> Crowd? {
+    let bytes = packet.body.count
+    let added = messages[message] == nil ? 1 : 0
+    let own = origins[packet.origin] ?? Holding()
+    if own.bytes + bytes > originByteLimit || own.messages + added > originMessageLimit {
+      return .origin(packet.origin)
+    }
+    return all.bytes + bytes > byteLimit || all.messages + added > messageLimit ? .all : nil
+  }
+
+  /// Notes that a packet came, by 1, or went, by -1, and its message with it.
+  private mutating func count(_ packet: MeshPacket, _ messages: Int, _ packets: Int) {
+    func change(_ holding: inout Holding) {
+      holding.messages += messages
+      holding.bytes += packets * packet.body.count
+      holding.priorities[Int(packet.priority)] += packets
+    }
+    change(&all)
+    change(&origins[packet.origin, default: Holding()])
+    if origins[packet.origin]?.messages == 0 { origins[packet.origin] = nil }
   }
 
   private mutating func expire(now: UInt64) {
@@ -104,12 +169,18 @@ package struct StoredPackets: Sendable {
     }
   }
 
-  /// Forgets the oldest message of the lowest priority that is lower than `priority`.
-  private mutating func evict(below priority: UInt8) -> Bool {
-    guard priorities[..<Int(priority)].contains(where: { $0 > 0 }) else { return false }
+  /// Forgets the oldest message of the lowest priority that is lower than `priority`, among those of `crowd`.
+  private mutating func evict(below priority: UInt8, of crowd: Crowd) -> Bool {
+    let holding: Holding? =
+      switch crowd {
+      case .origin(let origin): origins[origin]
+      case .all: all
+      }
+    guard holding?.hasLower(than: priority) == true else { return false }
     var worst: (peer: PeerID, item: Item)?
     for (peer, held) in items {
       for item in held.values where item.packet.priority < priority {
+        if case .origin(let origin) = crowd, item.packet.origin != origin { continue }
         let isWorse = worst.map {
           (item.packet.priority, item.storedAt) < ($0.item.packet.priority, $0.item.storedAt)
         }
