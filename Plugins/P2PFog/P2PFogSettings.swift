@@ -25,6 +25,14 @@ package struct P2PFogSettings: Sendable {
   ///
   /// Default 256 MiB. Below, messages are refused and the health is degraded; what jobs leave has its own limit in `fog`.
   package var minFreeBytes = 256 << 20
+  /// Messages of one peer that are kept here, in all users' inboxes.
+  ///
+  /// Default 50,000. Of a peer that has as many, further ones are refused until users have deleted some.
+  package var maxMessagesPerPeer = 50_000
+  /// Bytes that these take, 512 for each message beside its texts.
+  ///
+  /// Default 128 MiB.
+  package var maxMessageBytesPerPeer = 128 << 20
   /// Of jobs that are submitted here.
   package var fog = FogSettings()
   /// Of this machine as a node.
@@ -47,6 +55,16 @@ package struct P2PFogSettings: Sendable {
         "min_free_bytes",
         0...(1 << 50),
         default: read.minFreeBytes
+      )
+      read.maxMessagesPerPeer = fields.integer(
+        "max_messages_per_peer",
+        1...1_000_000_000,
+        default: read.maxMessagesPerPeer
+      )
+      read.maxMessageBytesPerPeer = fields.integer(
+        "max_message_bytes_per_peer",
+        1...(1 << 50),
+        default: read.maxMessageBytesPerPeer
       )
       read.fog = fields.optionalObject("fog") { FogSettings(&$0) } ?? read.fog
       read.node = fields.optionalObject("node") { WorkerSettings(&$0) } ?? read.node

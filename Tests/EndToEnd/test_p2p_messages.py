@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from conftest import eventually, make_token
-from peers import meet, peer, shared_peer  # noqa: F401
+from peers import await_all, meet, peer, shared_peer  # noqa: F401
 from subscriber import Subscriber
 
 
@@ -276,3 +276,39 @@ def test_what_is_no_message_of_a_peer_is_refused(trio):
             assert client.request("POST", "/v1/p2p/message", sent, body).status in (400, 422), body
     assert ada.ask("POST", "/v1/p2p/message", {"recipient": bob.id, "message": {}}, scope="read").status == 403
     assert json.loads(ada.ask("GET", "/v1/p2p/status").content)["success"] is True
+
+
+@pytest.mark.parametrize("transport", ["bitchat", "betanet"])
+def test_a_peer_that_invents_users_has_so_many_messages_stored_and_no_more(peer, transport):
+    ada, cyd = peer("ada"), peer("cyd")
+    bob = peer("bob", max_messages_per_peer=3)
+    meet(ada, bob, cyd)
+    more = {"transport": transport, "wait_seconds": 20, **({"hops": 2} if transport == "betanet" else {})}
+    for number in range(3):
+        sent = ada.write(f"invented-{number}@{bob.id}", {"number": number}, **more)
+        assert sent["status"] == "delivered", sent
+    refused = ada.write(f"invented-3@{bob.id}", {"number": 3}, **more)
+    assert refused["status"] == "undelivered", refused
+    assert refused["reason"] == ("recipient_quota" if transport == "bitchat" else "the recipient refused it: quota")
+    assert ada.message(refused["message_id"])["status"] == "undelivered"
+    assert bob.inbox("invented-3") == [] and len(bob.inbox("invented-0")) == 1
+    # Another peer has a quota of its own.
+    assert cyd.write(f"invented-3@{bob.id}", {}, **more)["status"] == "delivered"
+    # It outlives the process, and what a user deletes makes room.
+    bob.stop()
+    bob.start()
+    await_all([ada, bob, cyd])
+    assert ada.write(f"invented-4@{bob.id}", {}, **more)["status"] == "undelivered"
+    (first,) = bob.inbox("invented-0")
+    assert bob.ask("DELETE", f"/v1/p2p/messages/{first['message_id']}", user="invented-0").status == 200
+    eventually(lambda: ada.write(f"invented-5@{bob.id}", {}, **more)["status"] == "delivered", what="room again")
+    assert ada.write(f"invented-6@{bob.id}", {}, **more)["status"] == "undelivered"
+
+
+def test_a_peer_has_so_many_bytes_stored_and_no_more(peer):
+    ada, bob = peer("ada"), peer("bob", max_message_bytes_per_peer=20_000)
+    meet(ada, bob)
+    outcomes = [ada.write(f"invented-{number}@{bob.id}", {"text": "x" * 9000}, wait_seconds=20)["status"]
+                for number in range(5)]
+    # Each takes 9,000 and some more; with the third the limit is passed.
+    assert outcomes == ["delivered"] * 3 + ["undelivered"] * 2

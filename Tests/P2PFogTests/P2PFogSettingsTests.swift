@@ -30,6 +30,7 @@ struct P2PFogSettingsTests {
     #expect(settings.network.group == nil && !settings.network.mesh.isDiscoverable)
     #expect(settings.fog == FogSettings() && settings.node == WorkerSettings())
     #expect(settings.admitsIntroduced && settings.peers.isEmpty && settings.join.isEmpty)
+    #expect(settings.maxMessagesPerPeer == 50_000 && settings.maxMessageBytesPerPeer == 128 << 20)
   }
 
   @Test("the file that comes with the gateway is taken, jobs and node with it")
@@ -48,6 +49,10 @@ struct P2PFogSettingsTests {
     let settings = try P2PFogSettings(Settings(json: try #require(file["settings"])))
     #expect(settings.fog.maxAttempts == 5 && settings.node.maxJobs == 8)
     #expect(settings.node.isEnabled && settings.network.overlay.hops == 3)
+    let defaults = try Self.read("{}")
+    #expect(settings.maxMessagesPerPeer == defaults.maxMessagesPerPeer)
+    #expect(settings.maxMessageBytesPerPeer == defaults.maxMessageBytesPerPeer)
+    #expect(settings.minFreeBytes == defaults.minFreeBytes)
   }
 
   @Test("what stands in fog and node is read, and what is wrong there is named by its place")
@@ -86,6 +91,9 @@ struct P2PFogSettingsTests {
       (#"{"bitchat":{"store_seconds":0}}"#, "bitchat.store_seconds"),
       (#"{"bitchat":{"probe_milliseconds":99}}"#, "bitchat.probe_milliseconds"),
       (#"{"min_free_bytes":-1}"#, "min_free_bytes"), (#"{"fog":7}"#, "fog"),
+      (#"{"max_messages_per_peer":0}"#, "max_messages_per_peer"),
+      (#"{"max_messages_per_peer":1000000001}"#, "max_messages_per_peer"),
+      (#"{"max_message_bytes_per_peer":0}"#, "max_message_bytes_per_peer"),
       (#"{"network_secret_file":"/nowhere/at/all"}"#, "network_secret_file"),
       (#"{"colour":"red"}"#, "colour"),
     ]

@@ -112,7 +112,7 @@ final class LivePeer: @unchecked Sendable {
     return seen.wait(until: Date(timeIntervalSinceNow: 20))
   }
 
-  private func store(_ batch: NetworkBatch) throws {
+  private func store(_ batch: NetworkBatch) throws -> Set<PeerID>? {
     try condition.withLock {
       if !batch.arrivals.isEmpty || !batch.outcomes.isEmpty, failuresLeft > 0 {
         failuresLeft -= 1
@@ -121,6 +121,7 @@ final class LivePeer: @unchecked Sendable {
       arrivals += batch.arrivals.map(\.message)
       deliveries += batch.outcomes.filter { $0.failure == nil }.map(\.id)
       condition.broadcast()
+      return nil
     }
   }
 

@@ -191,6 +191,61 @@ struct MeshRefusalTests {
     #expect(network.peers[0].mesh.counters.drops[.rate] == 80)
   }
 
+  @Test(
+    "a sender of whom enough is kept is told so at once, whichever way its message came",
+    arguments: [SendOptions.Route.auto, .mesh]
+  )
+  func quota(_ route: SendOptions.Route) {
+    let network = Self.network()
+    network.peers[0].roster.overQuota = [network.peers[1].id]
+    var options = SendOptions()
+    options.route = route
+    // Of several packets, so that it is put together before it is refused.
+    let refused = network.send(from: 1, to: 0, bytes: 3000, options: options)
+    network.send(from: 1, to: nil)
+    network.run(2 * SimulatedNetwork.second)
+    #expect(network.peers[0].received.isEmpty)
+    #expect(network.peers[1].undelivered == [.recipientQuota])
+    #expect(network.peers[1].receipts.isEmpty)
+    #expect(network.peers[0].mesh.counters.drops[.full] == 2)
+    // What everyone got, others have taken.
+    #expect(network.peers[2].received.count == 1)
+    let other = network.send(from: 2, to: 0, options: options)
+    network.peers[0].roster.overQuota = []
+    let next = network.send(from: 1, to: 0, options: options)
+    network.run(2 * SimulatedNetwork.second)
+    #expect(Set(network.peers[0].received.map(\.id)) == [other, next])
+    #expect(network.peers[1].receipts == [next] && next != refused)
+  }
+
+  @Test("a refusal of a message counts from its recipient alone, and with a reason that is known")
+  func forgedRefusal() {
+    let network = Self.network()
+    var intruder = Intruder(network)
+    network.peers[1].isUp = false
+    let id = network.send(from: 0, to: 1)
+    func refusal(by origin: Identity, _ body: [UInt8], attempt: UInt8) -> [UInt8] {
+      MeshPacket(
+        origin,
+        kind: .refused,
+        id: id,
+        attempt: attempt,
+        recipient: network.peers[0].id,
+        priority: 5,
+        time: network.now.wall,
+        body: body
+      ).frame()
+    }
+    let quota = [MessageRefusal.quota.rawValue]
+    intruder.send(refusal(by: intruder.identity, quota, attempt: 1))
+    for (attempt, body) in [[], [0], [9], quota + quota].enumerated() {
+      intruder.send(refusal(by: network.peers[1].identity, body, attempt: UInt8(attempt + 1)))
+    }
+    #expect(network.peers[0].undelivered.isEmpty)
+    intruder.send(refusal(by: network.peers[1].identity, quota, attempt: 5))
+    #expect(network.peers[0].undelivered == [.recipientQuota])
+  }
+
   @Test("who the roster has banned is not listened to any more")
   func banned() {
     let network = Self.network()

@@ -49,6 +49,9 @@ package struct Roster: Sendable {
   /// What has to be stored, oldest first; whoever stores it empties it.
   package var changes: [Change] = []
 
+  /// Peers of whose messages as many are kept here as one peer may have: a further one is refused.
+  package var overQuota: Set<PeerID> = []
+
   /// A roster without peers.
   ///
   /// - Parameters:

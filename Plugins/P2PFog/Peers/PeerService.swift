@@ -28,6 +28,7 @@ package final class PeerService: Sendable {
   private let kept: KeptValues
   private let metrics: PeerMetrics
   private let lastFailure = Mutex<String?>(nil)
+  private let refused = Mutex<Set<PeerID>>([])
   private let activatedAt = Atomic<UInt64>(0)
   private let isStopping = Atomic<Bool>(false)
   private let lingering = Mutex<@Sendable () -> Bool>({ false })
@@ -56,7 +57,11 @@ package final class PeerService: Sendable {
       }
       try host.jobs.every(.seconds(5), name: "send again") { [self] _ in
         guard network.status.isRunning else { return }
-        network.post { [self] loop in try? resendUnsettled(on: loop) }
+        network.post { [self] loop in
+          try? resendUnsettled(on: loop)
+          // Users may have deleted messages.
+          if let peers = try? overQuota() { loop.refuseMessages(of: peers) }
+        }
       }
     }
   }
@@ -98,6 +103,7 @@ package final class PeerService: Sendable {
         loop.know(link.peer)
         loop.keepMeeting(link.peer, at: link.endpoint, invitation: link.secret)
       }
+      loop.refuseMessages(of: try overQuota())
       try abandonOld()
       try resendUnsettled(on: loop)
     } catch {
@@ -174,8 +180,29 @@ package final class PeerService: Sendable {
 // MARK: - What the loop tells
 
 extension PeerService {
-  /// Stores what came, and tells its users.
-  private func store(_ batch: NetworkBatch) throws {
+  /// The peers that have as many messages here as one peer may have; the operator is told of those that had not before.
+  private func overQuota() throws(StorageError) -> Set<PeerID> {
+    var peers = try messages.overQuota(
+      messages: settings.maxMessagesPerPeer,
+      bytes: settings.maxMessageBytesPerPeer
+    )
+    // What this gateway's users write to each other.
+    peers.remove(identity.id)
+    let added = refused.withLock { [peers] refused in
+      defer { refused = peers }
+      return peers.subtracting(refused)
+    }
+    for peer in added {
+      host.log.warning(
+        "A peer has as many messages here as one may have; further ones are refused until users delete some.",
+        ["peer": "\(peer)"]
+      )
+    }
+    return peers
+  }
+
+  /// Stores what came, and tells its users; gives whose messages are refused from now on, where messages came.
+  private func store(_ batch: NetworkBatch) throws -> Set<PeerID>? {
     let now = UInt64(Clock.wall() / 1_000_000)
     do {
       // First, since they may be stored again: messages that have come are told of, and not taken back.
@@ -190,6 +217,8 @@ extension PeerService {
         for entry in stored { publish(entry, event: "message") }
       }
       lastFailure.withLock { $0 = nil }
+      // What is stored stays stored; a look that fails is taken again within seconds.
+      return batch.arrivals.isEmpty ? nil : try? overQuota()
     } catch {
       lastFailure.withLock { $0 = "\(error)" }
       throw error

@@ -81,6 +81,23 @@ package struct MessageStore: Sendable {
     }
   }
 
+  /// The peers whose received messages have reached what one peer may have here.
+  ///
+  /// - Parameters:
+  ///   - messages: How many one peer may have.
+  ///   - bytes: What they may take; 512 are counted for each message beside its texts.
+  /// - Returns: Those peers; this one is among them when its own users' messages to each other are as many.
+  /// - Throws: `StorageError`.
+  package func overQuota(messages: Int, bytes: Int) throws(StorageError) -> Set<PeerID> {
+    let found = try database.read { (connection) throws(StorageError) in
+      try connection.rows(
+        "SELECT peer FROM senders WHERE messages >= ?1 OR bytes >= ?2",
+        [.count(messages), .count(bytes)]
+      ) { $0.text(0) }
+    }
+    return Set(found.compactMap { PeerID(text: $0) })
+  }
+
   /// Stores a message that is about to be sent.
   ///
   /// - Returns: Its number.

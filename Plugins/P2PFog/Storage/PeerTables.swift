@@ -56,4 +56,31 @@ enum PeerTables {
       UPDATE boxes SET messages = messages - 1 WHERE user = old.user AND direction = old.direction;
     END;
     """
+
+  /// What each sending peer's messages take here, in bytes with what a row and its entries in indexes cost beside its texts.
+  ///
+  /// A table of its own, since the messages of one peer lie in the boxes of many users.
+  static let countSenders = """
+    CREATE TABLE senders (
+      peer TEXT PRIMARY KEY,
+      messages INTEGER NOT NULL,
+      bytes INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    INSERT INTO senders SELECT peer, count(*), sum(\(size("messages")))
+      FROM messages WHERE direction = 'in' GROUP BY peer;
+    CREATE TRIGGER sender_charged AFTER INSERT ON messages WHEN new.direction = 'in' BEGIN
+      INSERT OR IGNORE INTO senders VALUES (new.peer, 0, 0);
+      UPDATE senders SET messages = messages + 1, bytes = bytes + \(size("new")) WHERE peer = new.peer;
+    END;
+    CREATE TRIGGER sender_relieved AFTER DELETE ON messages WHEN old.direction = 'in' BEGIN
+      UPDATE senders SET messages = messages - 1, bytes = bytes - \(size("old")) WHERE peer = old.peer;
+      DELETE FROM senders WHERE peer = old.peer AND messages = 0;
+    END;
+    """
+
+  /// Bytes of a row of messages: text is counted in characters, blobs in bytes.
+  private static func size(_ row: String) -> String {
+    let texts = ["payload", "user", "peer_user"].map { "length(CAST(\(row).\($0) AS BLOB))" }
+    return "(512 + \(texts.joined(separator: " + ")))"
+  }
 }

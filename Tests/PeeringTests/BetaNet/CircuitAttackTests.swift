@@ -128,6 +128,24 @@ import Testing
     #expect(Self.received(peer) == 6)
   }
 
+  @Test("A sender of whom enough is kept is told so at once, and does not try again")
+  func quota() {
+    let network = VirtualNetwork(4)
+    let sender = network.peers[0].id
+    network.peers[3].roster.overQuota = [sender]
+    let refused = network.message(from: 0, to: 3)
+    network.send(refused, from: 0)
+    #expect(network.wait(2) { network.undelivered(0) == [.refused(.quota)] })
+    #expect(network.received(3).isEmpty)
+    #expect(network.peers[3].overlay.counters.refusedMessages == ["quota": 1])
+    // Another's is taken, and the first one's again when there is room.
+    network.send(network.message(from: 1, to: 3), from: 1)
+    #expect(network.wait(5) { network.receipts(1).count == 1 })
+    network.peers[3].roster.overQuota = []
+    network.send(refused, from: 0)
+    #expect(network.wait(5) { network.receipts(0) == [refused.id] })
+  }
+
   @Test("A sender that is refused for a flood tries again until it is taken")
   func floodIsRetried() {
     var settings = OverlaySettings()

@@ -60,6 +60,8 @@ package enum MessageRefusal: UInt8, Sendable, Equatable {
   case flood = 2
   /// The message's time is too far from the recipient's.
   case stale = 3
+  /// The recipient keeps as many of the sender's messages as it keeps of one peer.
+  case quota = 4
 
   /// A word for counters and events.
   package var word: String {
@@ -67,6 +69,7 @@ package enum MessageRefusal: UInt8, Sendable, Equatable {
     case .unknownSender: "unknown_sender"
     case .flood: "flood"
     case .stale: "stale"
+    case .quota: "quota"
     }
   }
 }

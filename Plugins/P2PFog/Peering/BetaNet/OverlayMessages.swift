@@ -203,6 +203,7 @@ extension Overlay {
     let skew =
       message.sentAt > now.wall ? message.sentAt - now.wall : now.wall - message.sentAt
     guard skew <= settings.skewLimit else { return .stale }
+    guard !roster.overQuota.contains(message.sender) else { return .quota }
     let fresh = Allowance(
       burst: settings.senderBurst,
       perSecond: settings.senderPerSecond,

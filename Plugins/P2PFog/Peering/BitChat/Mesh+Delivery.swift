@@ -19,7 +19,7 @@ extension Mesh {
     case .waiting(let isFirst):
       if isFirst { timers.add(.fragments(key), at: now.monotonic + settings.missingWait) }
     case .complete(let partial, let body):
-      deliver(packet, body, partial, from: peer, now: now)
+      deliver(packet, body, partial, from: peer, roster: roster, now: now)
     }
   }
 
@@ -28,6 +28,7 @@ extension Mesh {
     _ body: [UInt8],
     _ partial: Reassembly.Partial,
     from peer: PeerID,
+    roster: Roster,
     now: Moment
   ) {
     var plain = body
@@ -48,6 +49,12 @@ extension Mesh {
     guard !delivered.mayBeForgotten(packet.origin, sentAt: message.sentAt) else {
       return drop(.replay)
     }
+    guard !roster.overQuota.contains(packet.origin) else {
+      if packet.recipient != nil {
+        answer(packet, body: [MessageRefusal.quota.rawValue], kind: .refused, now: now)
+      }
+      return drop(.full)
+    }
     let key = MessageKey(packet.id, packet.origin)
     delivered.insert(
       key,
@@ -62,7 +69,7 @@ extension Mesh {
     }
   }
 
-  /// Tells an origin that all has come, or what has not: directly, back the way the message came, or through the mesh.
+  /// Tells an origin that all has come, what has not, or that it is not taken: directly, back the way the message came, or through the mesh.
   private mutating func answer(
     _ message: MeshPacket,
     body: [UInt8],

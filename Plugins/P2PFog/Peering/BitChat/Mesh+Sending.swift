@@ -185,7 +185,7 @@ extension Mesh {
     giveUp(out.id, membership.isPresent(recipient) ? .noReceipt : .recipientAway)
   }
 
-  /// Takes an answer of a recipient: that it has all, or what it lacks.
+  /// Takes an answer of a recipient: that it has all, what it lacks, or that it does not take the message.
   mutating func receiveAnswer(_ packet: MeshPacket, roster: Roster, now: Moment) {
     let key = MessageKey(packet.id, identity.id)
     guard var out = outbox[key] else { return }
@@ -199,6 +199,11 @@ extension Mesh {
       let hops = Int(packet.body.first ?? 1)
       let roundTrip = now.monotonic - out.createdAt
       return actions.append(.receipt(out.id, hops: hops, roundTrip: roundTrip))
+    }
+    if packet.kind == .refused {
+      guard packet.body == [MessageRefusal.quota.rawValue] else { return drop(.malformed) }
+      outbox[key] = nil
+      return giveUp(out.id, .recipientQuota)
     }
     let lacking = (0..<out.fragments).filter { index in
       index / 8 < packet.body.count && packet.body[index / 8] & 0x80 >> (index % 8) != 0

@@ -39,6 +39,8 @@ package struct Mesh: Sendable {
     case full
     /// It is longer than 64 KiB, from the future, or older than messages are kept.
     case refused
+    /// The recipient keeps as many of this peer's messages as it keeps of one peer.
+    case recipientQuota = "recipient_quota"
   }
 
   /// Why the loop calls again later.

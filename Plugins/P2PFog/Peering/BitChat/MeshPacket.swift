@@ -14,6 +14,8 @@ package struct MeshPacket: Sendable, Equatable {
     case receipt
     /// The recipient lacks fragments; the body has a bit for each that is lacking.
     case missing
+    /// The recipient does not take the message; the body is one byte of `MessageRefusal`.
+    case refused
   }
 
   /// Hops at most, as the original has it.

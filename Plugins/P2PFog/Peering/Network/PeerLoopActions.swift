@@ -34,7 +34,7 @@ extension PeerLoop {
     roster.changes = []
     guard !batch.isEmpty else { return true }
     do {
-      try surroundings.store(batch)
+      if let overQuota = try surroundings.store(batch) { roster.overQuota = overQuota }
       return true
     } catch {
       warn(.storing, "What came from peers could not be stored: \(error).")

@@ -25,6 +25,9 @@ extension PeerLoop {
   /// Lets a banned peer be made known again.
   package func pardon(_ id: PeerID) { roster.pardon(id) }
 
+  /// Takes messages of all known peers but these.
+  package func refuseMessages(of peers: Set<PeerID>) { roster.overQuota = peers }
+
   // MARK: Meeting
 
   /// Meets a peer by datagrams.

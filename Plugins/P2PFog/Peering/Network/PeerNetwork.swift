@@ -10,14 +10,16 @@ package final class PeerNetwork: Sendable {
   /// Who is told what; all three are called on the loop's thread and must return soon.
   package struct Surroundings: Sendable {
     /// Stores what came; receipts leave only after it has returned.
-    package var store: @Sendable (NetworkBatch) throws -> Void
+    ///
+    /// It gives the peers of which no further messages are taken; `nil` where they are the same as before.
+    package var store: @Sendable (NetworkBatch) throws -> Set<PeerID>?
     /// Takes note of an event.
     package var tell: @Sendable (NetworkEvent) -> Void
     /// Something of the machine went wrong.
     package var warn: @Sendable (String) -> Void
 
     package init(
-      store: @escaping @Sendable (NetworkBatch) throws -> Void,
+      store: @escaping @Sendable (NetworkBatch) throws -> Set<PeerID>?,
       tell: @escaping @Sendable (NetworkEvent) -> Void,
       warn: @escaping @Sendable (String) -> Void
     ) {
