@@ -33,14 +33,16 @@ public struct Fields {
     }
   }
 
-  /// Notes an error of the author's own.
+  /// Notes an error of the author's own; a field that has one keeps it, so that none is named twice.
   ///
   /// - Parameters:
   ///   - name: The member.
   ///   - reason: What is wrong, and what is wanted.
   ///   - allowed: The values that are allowed.
   public mutating func refuse(_ name: String, _ reason: String, allowed: [String] = []) {
-    errors.append(FieldError(field: full(name), reason: reason, allowed: allowed))
+    let field = full(name)
+    guard !errors.contains(where: { $0.field == field }) else { return }
+    errors.append(FieldError(field: field, reason: reason, allowed: allowed))
   }
 
   /// The member as it is, if it is there and not `null`.

@@ -46,6 +46,25 @@ struct FieldsTests {
     )
   }
 
+  @Test func `a field that is refused already keeps its first error`() throws {
+    let found = try errors(#"{"id":"x","list":[{"id":""}]}"#) { fields in
+      _ = fields.string("id", 2...64)
+      fields.refuse("id", "must be hexadecimal")
+      _ = fields.string("name", 1...9)
+      fields.refuse("name", "must be a word")
+      _ = fields.objects("list", 1...1) { part in
+        _ = part.string("id", 1...9)
+        part.refuse("id", "must be hexadecimal")
+      }
+    }
+    #expect(
+      found == [
+        "id: must be text of 2 to 64 characters, not 1", "name: is required",
+        "list[0].id: must be text of 1 to 9 characters, not 0",
+      ]
+    )
+  }
+
   @Test func `names each bad field once, with its place`() throws {
     let text = """
       {"s":"","n":51,"m":0,"t":"x","b":1,"c":"medium","o":{"x":"no","w":1},"l":["a",2],"more":1}
