@@ -136,6 +136,7 @@ extension Route {
   ///   - summary: What it does, in a few words.
   ///   - parameters: Of path and query.
   ///   - answer: The member `data` of the answer.
+  ///   - statuses: Further statuses, and what each says.
   ///   - runs: Where the handler runs.
   ///   - limits: What differs from the host's defaults.
   ///   - handler: Called for each request.
@@ -146,11 +147,17 @@ extension Route {
     summary: String,
     parameters: [Parameter] = [],
     answer: Schema? = nil,
+    statuses: [UInt16: String] = [:],
     runs: Place = .worker,
     limits: Limits = Limits(),
     handler: @escaping Handler
   ) -> Route {
-    let description = RouteDescription(summary, parameters: parameters, answer: answer)
+    let description = RouteDescription(
+      summary,
+      parameters: parameters,
+      answer: answer,
+      statuses: statuses
+    )
     return Route(
       "GET",
       pattern,
@@ -171,6 +178,8 @@ extension Route {
   ///   - parameters: Of path and query.
   ///   - body: The JSON of the request.
   ///   - answer: The member `data` of the answer.
+  ///   - status: The status of success, for the reader of the API; the handler says it too.
+  ///   - statuses: Further statuses, and what each says.
   ///   - runs: Where the handler runs.
   ///   - limits: What differs from the host's defaults.
   ///   - handler: Called for each request.
@@ -182,6 +191,8 @@ extension Route {
     parameters: [Parameter] = [],
     body: Schema? = nil,
     answer: Schema? = nil,
+    status: UInt16 = 200,
+    statuses: [UInt16: String] = [:],
     runs: Place = .worker,
     limits: Limits = Limits(),
     handler: @escaping Handler
@@ -190,7 +201,9 @@ extension Route {
       summary,
       parameters: parameters,
       body: body,
-      answer: answer
+      answer: answer,
+      status: status,
+      statuses: statuses
     )
     return Route(
       "POST",
@@ -211,6 +224,7 @@ extension Route {
   ///   - summary: What it does, in a few words.
   ///   - parameters: Of path and query.
   ///   - answer: The member `data` of the answer.
+  ///   - statuses: Further statuses, and what each says.
   ///   - limits: What differs from the host's defaults.
   ///   - handler: Called for each request.
   /// - Returns: The route.
@@ -220,10 +234,16 @@ extension Route {
     summary: String,
     parameters: [Parameter] = [],
     answer: Schema? = nil,
+    statuses: [UInt16: String] = [:],
     limits: Limits = Limits(),
     handler: @escaping Handler
   ) -> Route {
-    let description = RouteDescription(summary, parameters: parameters, answer: answer)
+    let description = RouteDescription(
+      summary,
+      parameters: parameters,
+      answer: answer,
+      statuses: statuses
+    )
     return Route(
       "DELETE",
       pattern,
@@ -243,6 +263,7 @@ extension Route {
   ///   - contentType: What the body is, like `multipart/form-data`.
   ///   - body: Described for the reader of the API; not checked.
   ///   - answer: The member `data` of the answer.
+  ///   - statuses: Further statuses, and what each says.
   ///   - limits: What differs from the host's defaults; set `maxBody`.
   ///   - opener: Called with the head of each request; gives what takes its body.
   /// - Returns: The route.
@@ -253,6 +274,7 @@ extension Route {
     contentType: String = "multipart/form-data",
     body: Schema = .binary,
     answer: Schema? = nil,
+    statuses: [UInt16: String] = [:],
     limits: Limits,
     opener: @escaping Opener
   ) -> Route {
@@ -260,7 +282,8 @@ extension Route {
       summary,
       body: body,
       contentType: contentType,
-      answer: answer
+      answer: answer,
+      statuses: statuses
     )
     return Route(
       upload: "POST",

@@ -14,6 +14,14 @@ public struct RouteDescription: Sendable, Equatable {
   public var answer: Schema?
   /// The status of success.
   public var status: UInt16
+  /// Whole bodies of success that are not in the gateway's envelope, by content type.
+  ///
+  /// With some and without `answer`, no answer is in the envelope.
+  public var plainAnswers: [String: Schema]
+  /// Further statuses, and what each says; what the gateway itself refuses need not stand here.
+  public var statuses: [UInt16: String]
+  /// The body of every error, where it is not always the gateway's.
+  public var failure: Schema?
 
   /// A description.
   ///
@@ -25,6 +33,9 @@ public struct RouteDescription: Sendable, Equatable {
   ///   - contentType: What the request body is.
   ///   - answer: The member `data` of the answer.
   ///   - status: The status of success.
+  ///   - plainAnswers: Whole bodies of success that are not in the envelope, by content type.
+  ///   - statuses: Further statuses, and what each says.
+  ///   - failure: The body of every error, where it is not always the gateway's.
   public init(
     _ summary: String,
     details: String = "",
@@ -32,7 +43,10 @@ public struct RouteDescription: Sendable, Equatable {
     body: Schema? = nil,
     contentType: String = "application/json",
     answer: Schema? = nil,
-    status: UInt16 = 200
+    status: UInt16 = 200,
+    plainAnswers: [String: Schema] = [:],
+    statuses: [UInt16: String] = [:],
+    failure: Schema? = nil
   ) {
     self.summary = summary
     self.details = details
@@ -41,11 +55,14 @@ public struct RouteDescription: Sendable, Equatable {
     self.contentType = contentType
     self.answer = answer
     self.status = status
+    self.plainAnswers = plainAnswers
+    self.statuses = statuses
+    self.failure = failure
   }
 }
 
 extension Route {
-  /// The OpenAPI 3.1 Operation Object of this route.
+  /// The OpenAPI 3.1 Operation Object of this route, without what the host adds to every one.
   func operation(plugin: String) -> JSON {
     var members: [JSON.Member] = [
       .init(name: "summary", value: .string(description.summary)),
@@ -55,9 +72,9 @@ extension Route {
     if !description.details.isEmpty {
       members.append(.init(name: "description", value: .string(description.details)))
     }
-    let parameters = allParameters
-    if !parameters.isEmpty {
-      members.append(.init(name: "parameters", value: .array(parameters.map(\.json))))
+    if !description.parameters.isEmpty {
+      let parameters = description.parameters.map(\.json)
+      members.append(.init(name: "parameters", value: .array(parameters)))
     }
     if let body = description.body {
       let content = JSON.object([
@@ -65,8 +82,7 @@ extension Route {
       ])
       members.append(.init(name: "requestBody", value: ["required": true, "content": content]))
     }
-    members.append(.init(name: "responses", value: responses))
-    members.append(.init(name: "security", value: security))
+    members.append(.init(name: "responses", value: description.responses))
     return .object(members)
   }
 
@@ -74,48 +90,48 @@ extension Route {
     let words = pattern.split { !($0.isLetter || $0.isNumber) }
     return ([plugin, method.lowercased()] + words.map(String.init)).joined(separator: "_")
   }
+}
 
-  private var allParameters: [Parameter] {
-    let described = Set(description.parameters.filter { $0.place == "path" }.map(\.name))
-    let named = pattern.split(separator: "/").filter { $0.hasPrefix("{") && $0.hasSuffix("}") }
-      .map { String($0.dropFirst().dropLast()) }
-    return named.filter { !described.contains($0) }.map { .path($0) } + description.parameters
-  }
-
-  private var security: JSON {
-    if scope == .anyone { return [] }
-    let scopes: JSON = [.string(scope.name)]
-    return [["bearerAuth": scopes], ["apiKey": scopes]]
-  }
-
-  private var responses: JSON {
-    let data = description.answer?.json ?? .object([])
-    let success: JSON = [
-      "type": "object",
-      "properties": [
-        "success": ["const": true], "data": data, "message": ["type": "string"],
-        "timestamp": ["type": "string", "format": "date-time"],
-        "request_id": ["type": "string"],
-      ],
-      "required": ["success", "data", "message", "timestamp", "request_id"],
+extension RouteDescription {
+  /// The Responses Object.
+  fileprivate var responses: JSON {
+    var all: [JSON.Member] = [
+      .init(name: "\(status)", value: Self.response("Success", success))
     ]
-    let failure: JSON = [
-      "type": "object",
-      "properties": [
-        "success": ["const": false], "error_code": ["type": "string"],
-        "message": ["type": "string"], "details": .object([]),
-        "timestamp": ["type": "string", "format": "date-time"],
-        "request_id": ["type": "string"],
-      ],
-      "required": ["success", "error_code", "message", "timestamp", "request_id"],
-    ]
-    return .object([
-      .init(name: "\(description.status)", value: Self.described("Success", success)),
-      .init(name: "default", value: Self.described("Any error", failure)),
-    ])
+    for (status, text) in statuses.sorted(by: { $0.key < $1.key }) {
+      // A success of another status has the same body, unless it has none at all.
+      let content = status < 300 ? success : status < 400 ? [] : failureContent
+      all.append(.init(name: "\(status)", value: Self.response(text, content)))
+    }
+    if failure != nil {
+      all.append(.init(name: "default", value: Self.response("Any error", failureContent)))
+    }
+    return .object(all)
   }
 
-  private static func described(_ text: String, _ schema: JSON) -> JSON {
-    ["description": .string(text), "content": ["application/json": ["schema": schema]]]
+  private var success: [JSON.Member] {
+    var plain = plainAnswers.sorted { $0.key < $1.key }
+    if answer != nil || plain.isEmpty { plain.insert(("application/json", envelope), at: 0) }
+    return plain.map { .init(name: $0.key, value: ["schema": $0.value.json]) }
+  }
+
+  private var failureContent: [JSON.Member] {
+    guard let failure else { return [] }
+    return [.init(name: "application/json", value: ["schema": failure.json])]
+  }
+
+  private var envelope: Schema {
+    .object(
+      [
+        "success": Schema(json: ["const": true]), "data": answer ?? Schema(json: [:]),
+        "message": .string(), "timestamp": .string(format: "date-time"), "request_id": .string(),
+      ],
+      required: ["success", "data", "message", "timestamp", "request_id"]
+    )
+  }
+
+  private static func response(_ text: String, _ content: [JSON.Member]) -> JSON {
+    if content.isEmpty { return ["description": .string(text)] }
+    return ["description": .string(text), "content": .object(content)]
   }
 }

@@ -18,17 +18,20 @@ public struct Schema: Sendable, Equatable {
   ///   - description: What it means.
   ///   - length: In code points.
   ///   - format: Like `date-time`.
+  ///   - pattern: A regular expression (ECMA-262) that it matches; without `^` and `$` a part of it does.
   ///   - allowed: The only values there are.
   /// - Returns: The schema.
   public static func string(
     _ description: String = "",
     _ length: ClosedRange<Int>? = nil,
     format: String = "",
+    pattern: String = "",
     allowed: [String] = []
   ) -> Schema {
     var members: [JSON.Member] = []
     if let length { members += bounds("minLength", "maxLength", length) }
     if !format.isEmpty { members.append(.init(name: "format", value: .string(format))) }
+    if !pattern.isEmpty { members.append(.init(name: "pattern", value: .string(pattern))) }
     if !allowed.isEmpty {
       members.append(.init(name: "enum", value: .array(allowed.map { .string($0) })))
     }
@@ -56,8 +59,24 @@ public struct Schema: Sendable, Equatable {
   }
 
   /// A number.
-  public static func number(_ description: String = "") -> Schema {
-    Schema(type: "number", description)
+  ///
+  /// - Parameters:
+  ///   - description: What it means.
+  ///   - range: What it may be.
+  /// - Returns: The schema.
+  public static func number(
+    _ description: String = "",
+    _ range: ClosedRange<Double>? = nil
+  ) -> Schema {
+    guard let range else { return Schema(type: "number", description) }
+    return Schema(
+      type: "number",
+      description,
+      [
+        .init(name: "minimum", value: .number(range.lowerBound)),
+        .init(name: "maximum", value: .number(range.upperBound)),
+      ]
+    )
   }
 
   /// True or false.
@@ -87,11 +106,13 @@ public struct Schema: Sendable, Equatable {
   /// - Parameters:
   ///   - members: Name and schema of each member, in order.
   ///   - required: Names that must be there.
+  ///   - unknown: What becomes of members of other names; `Request.validate` refuses them unless told otherwise.
   ///   - description: What the object means.
   /// - Returns: The schema.
   public static func object(
     _ members: KeyValuePairs<String, Schema>,
     required: [String] = [],
+    unknown: Fields.Unknown = .ignored,
     _ description: String = ""
   ) -> Schema {
     let properties = members.map { JSON.Member(name: $0.key, value: $0.value.json) }
@@ -99,8 +120,19 @@ public struct Schema: Sendable, Equatable {
     if !required.isEmpty {
       all.append(.init(name: "required", value: .array(required.map { .string($0) })))
     }
+    if unknown == .refused {
+      all.append(.init(name: "additionalProperties", value: false))
+    }
     return Schema(type: "object", description, all)
   }
+
+  /// One of several.
+  public static func any(of schemas: [Schema]) -> Schema {
+    Schema(json: ["anyOf": .array(schemas.map(\.json))])
+  }
+
+  /// This, or `null`.
+  public var orNull: Schema { .any(of: [self, Schema(json: ["type": "null"])]) }
 
   /// Bytes of any kind, as a file is.
   public static let binary = Schema(json: ["type": "string", "format": "binary"])
@@ -177,16 +209,18 @@ public struct Parameter: Sendable, Equatable {
   ///   - name: As sent.
   ///   - schema: What it may be.
   ///   - description: What it means.
+  ///   - required: Whether it must be there.
   /// - Returns: The parameter.
   public static func header(
     _ name: String,
     _ schema: Schema = .string(),
-    _ description: String = ""
+    _ description: String = "",
+    required: Bool = false
   ) -> Parameter {
     Parameter(
       name: name,
       place: "header",
-      required: false,
+      required: required,
       description: description,
       schema: schema
     )

@@ -56,6 +56,33 @@ package final class PluginAdministration: PluginCode, @unchecked Sendable {
       case .rescan: "Makes everything what the plugins directory and the libraries say"
       }
     }
+
+    /// What a reader of the API is told; the host adds the rest.
+    var operation: JSON {
+      var members: [JSON.Member] = [
+        .init(name: "summary", value: .string(summary)),
+        .init(name: "operationId", value: .string("admin_\(rawValue)")),
+        .init(name: "tags", value: ["admin"]),
+      ]
+      var responses: [JSON.Member] = [.init(name: "200", value: ["description": "Success"])]
+      switch self {
+      case .list, .rescan: break
+      case .show, .reload, .enable, .disable:
+        responses.append(.init(name: "404", value: ["description": "There is no such plugin"]))
+      }
+      switch self {
+      case .list, .show, .rescan: break
+      case .reload, .enable, .disable:
+        let text = "It could not be changed, and serves as before; details has the steps"
+        responses.append(.init(name: "409", value: ["description": .string(text)]))
+      }
+      if self == .reload {
+        let force: JSON = ["name": "force", "in": "query", "schema": ["type": "boolean"]]
+        members.append(.init(name: "parameters", value: [force]))
+      }
+      members.append(.init(name: "responses", value: .object(responses)))
+      return .object(members)
+    }
   }
 
   // MARK: - As a plugin
@@ -86,10 +113,7 @@ package final class PluginAdministration: PluginCode, @unchecked Sendable {
   private func declareRoutes(of instance: PluginInstance) -> gw_status {
     for endpoint in endpoints {
       let action = endpoint.action
-      let operation: JSON = [
-        "summary": .string(action.summary), "operationId": .string("admin_\(action.rawValue)"),
-        "tags": ["admin"],
-      ]
+      let operation = action.operation
       endpoint.serve(instance.context)
       let (method, pattern) = action.route
       let status = unsafe withLent(method) { method in
