@@ -57,6 +57,7 @@ enum NodeCommand {
   private static func join(_ arguments: [String], _ environment: [String: String]) throws(Failure) {
     guard arguments.count == 1 else { throw .usage("join: write one invitation link, or -") }
     let link = arguments[0] == "-" ? readLine() ?? "" : arguments[0]
+    guard !link.isEmpty else { throw .usage("join: the invitation link is empty") }
     let data = try ask(
       "POST",
       "/v1/fog/coordinators",
@@ -173,7 +174,10 @@ enum NodeCommand {
     }
     guard (200...299).contains(answer.status) else {
       let reason = json["message"]?.asString ?? "status \(answer.status)"
-      let details = json["details"]?.asArray?.compactMap { $0["reason"]?.asString } ?? []
+      let details =
+        json["details"]?.asArray?.compactMap { detail in
+          detail["reason"]?.asString.map { "\(detail["field"]?.asString ?? "") \($0)" }
+        } ?? []
       throw .failed(([reason] + details).joined(separator: "\n  "))
     }
     return json["data"] ?? [:]

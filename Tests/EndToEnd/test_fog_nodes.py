@@ -57,7 +57,8 @@ def test_a_node_joins_works_and_leaves_by_the_command_line(pair):
     eventually(lambda: ada.has(bea, status="offline"), ENDS, "bea is offline")
     for wrong in (["join"], ["join", "a", "b"], ["leave"], ["leave", "../x"], ["invite", "--ttl"], ["sing"], []):
         assert "usage:" in node_command(ada, *wrong, status=2)
-    assert "invitation" in node_command(bea, "join", "betanet:nonsense", status=1)
+    assert "invitation must begin with" in node_command(bea, "join", "betanet:nonsense", status=1)
+    assert "usage:" in node_command(bea, "join", "", status=2)
 
 
 @pytest.mark.parametrize("count", [100, 101, 200, 250])
