@@ -54,7 +54,7 @@ package enum AuthenticationError: Error, Equatable {
     case .wrongAudience: "The token is meant for another audience"
     case .unknownKey: "The API key is not known"
     case .mfaRequired: "A token with a verified second factor is required (mfa_verified)"
-    case .missingScope(let scope): "The credential lacks the scope \(scope)"
+    case .missingScope(let scope): "The credential lacks the scope \(scope); use one that has it"
     }
   }
 

@@ -132,7 +132,9 @@ extension WebSocketConnection {
     guard mayHave(topic) else {
       sendError(
         "FORBIDDEN_TOPIC",
-        caller == nil ? "Authenticate first" : "The credential lacks the scope \(topic.scope)",
+        caller == nil
+          ? #"Authenticate first: send {"type":"auth","token":"…"}"#
+          : AuthenticationError.missingScope(topic.scope).message,
         [JSON.Member(name: "topic", value: .string(name))]
       )
       return false

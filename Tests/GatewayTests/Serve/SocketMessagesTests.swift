@@ -77,6 +77,7 @@ struct SocketMessagesTests {
     let mixed = scene.say(#"{"type":"subscribe","topics":["nothing","jobs","news"]}"#)
     #expect(mixed.map { $0["code"] } == ["UNKNOWN_TOPIC", "FORBIDDEN_TOPIC", nil])
     #expect(mixed[0]["topics"] == ["audit", "jobs", "news"])
+    #expect(mixed[1]["message"]?.asString?.contains(#"{"type":"auth""#) == true)
     #expect(mixed[2]["topics"] == ["news"])
     #expect(
       scene.say(#"{"type":"unsubscribe","topics":["news"]}"#).first?["topics"] == .array([])
