@@ -183,7 +183,8 @@ def test_a_vote_changes_the_policy_once_after_its_time_lock(holder):
     assert alice.post(f"{path}/execute").code == "PROPOSAL_NOT_EXECUTABLE"
     assert alice.get("/proposals").data["proposals"][0]["status"] == "executed"
     assert alice.get("/transactions?kind=governance_vote").data["total_count"] == 1
-    assert alice.get("/proposals/999999").status == alice.get("/proposals/x").status == 404
+    for nothing in ("/proposals/999999", "/proposals/x"):
+        assert alice.get(nothing).status == 404 and alice.get(nothing).code == "UNKNOWN_PROPOSAL"
 
 
 def test_events_go_to_those_whose_balance_changed(tokens, holder):

@@ -186,7 +186,7 @@ struct StakingTests {
     )
     #expect(
       refusal { _ = try book.ledger.unstake("bob", amount: Amount("1"), stake: ids[0], key: nil) }
-        == "INSUFFICIENT_STAKE"
+        == "stake_id"
     )
     #expect(
       refusal { _ = try book.ledger.unstake("alice", amount: Amount("1001"), key: nil) }

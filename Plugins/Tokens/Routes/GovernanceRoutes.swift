@@ -48,7 +48,9 @@ struct GovernanceRoutes {
       "/v1/tokens/proposals/{id}",
       scope: .read,
       summary: "Show one proposal and how its vote stands",
-      answer: TokenSchemas.proposal
+      parameters: [Self.id],
+      answer: TokenSchemas.proposal,
+      statuses: [404: "UNKNOWN_PROPOSAL"]
     ) { [ledger] request in
       let id = try Self.id(request)
       let proposal = try answering { () throws(LedgerError) in try ledger.proposal(id) }
@@ -62,16 +64,18 @@ struct GovernanceRoutes {
       "/v1/tokens/proposals",
       scope: .write,
       summary: "Propose a change of the policy, or a text",
-      parameters: [IdempotencyField.parameter],
+      parameters: [IdempotencyField.parameter()],
       body: .object(
         [
           "title": .string("", 1...200), "description": .string("", 0...10_000),
           "proposal_type": .string(allowed: ProposalDraft.Kind.allCases.map(\.rawValue)),
           "parameters": .object([:], "Names and new values; see governable of the policy"),
         ],
-        required: ["title", "proposal_type"]
+        required: ["title", "proposal_type"],
+        unknown: .refused
       ),
-      answer: TokenSchemas.proposal
+      answer: TokenSchemas.proposal,
+      statuses: [409: "INSUFFICIENT_STAKE or INSUFFICIENT_BALANCE"]
     ) { [ledger, announce] request in
       let account = try request.caller.account()
       let key = try IdempotencyField.read(request, "propose", try request.json())
@@ -87,12 +91,16 @@ struct GovernanceRoutes {
       "/v1/tokens/proposals/{id}/vote",
       scope: .write,
       summary: "Vote once, with what you had staked when the proposal was opened",
-      parameters: [IdempotencyField.parameter],
+      parameters: [Self.id, IdempotencyField.parameter()],
       body: .object(
         ["vote": .string(allowed: Choice.allCases.map(\.rawValue))],
-        required: ["vote"]
+        required: ["vote"],
+        unknown: .refused
       ),
-      answer: TokenSchemas.vote
+      answer: TokenSchemas.vote,
+      statuses: [
+        404: "UNKNOWN_PROPOSAL", 409: "ALREADY_VOTED, VOTING_CLOSED or INSUFFICIENT_STAKE",
+      ]
     ) { [ledger, announce] request in
       let account = try request.caller.account()
       let id = try Self.id(request)
@@ -111,8 +119,9 @@ struct GovernanceRoutes {
       "/v1/tokens/proposals/{id}/execute",
       scope: .write,
       summary: "Carry out a proposal that has passed, after its time lock",
-      parameters: [IdempotencyField.parameter],
-      answer: TokenSchemas.proposal
+      parameters: [Self.id, IdempotencyField.parameter()],
+      answer: TokenSchemas.proposal,
+      statuses: [404: "UNKNOWN_PROPOSAL", 409: "PROPOSAL_NOT_EXECUTABLE"]
     ) { [ledger, announce] request in
       _ = try request.caller.account()
       let id = try Self.id(request)
@@ -134,6 +143,8 @@ struct GovernanceRoutes {
     return try respond(message) { () throws(LedgerError) in answer }
   }
 
+  private static let id = Parameter.path("id", .string(), "The proposal_id")
+
   private static func id(_ request: borrowing Request) throws(Failure) -> Int64 {
     let text = request.parameter("id")
     guard let id = Int64(text) else { throw unknown(text) }
@@ -141,8 +152,10 @@ struct GovernanceRoutes {
   }
 
   private static func unknown(_ id: String) -> Failure {
-    .notFound(
-      "There is no proposal \(id.shortened); see GET /v1/tokens/proposals."
+    Failure(
+      status: 404,
+      code: Refusal.Code.unknownProposal.rawValue,
+      message: "There is no proposal \(id.shortened); see GET /v1/tokens/proposals."
     )
   }
 }

@@ -67,7 +67,7 @@ extension Ledger {
   ///   - id: Take it from this stake alone; `nil` for all.
   ///   - key: Of the request, if it may come again.
   /// - Returns: `transaction_id, amount, reward, capped, balance, staked, voting_power, validator`.
-  /// - Throws: `STAKE_LOCKED` with the time when it may be, `INSUFFICIENT_STAKE`.
+  /// - Throws: `STAKE_LOCKED` with the time when it may be, `INSUFFICIENT_STAKE`; `invalid` for a stake of another.
   package func unstake(
     _ account: String,
     amount: Amount,
@@ -77,6 +77,9 @@ extension Ledger {
     guard amount > .zero else { throw .invalid("amount", AmountError.zero.description) }
     return try once(key) { connection, change throws(LedgerError) in
       let stakes = try connection.stakes(of: account).filter { id == nil || $0.id == id }
+      guard id == nil || !stakes.isEmpty else {
+        throw .invalid("stake_id", "is none of your stakes; GET /v1/tokens/stakes lists them")
+      }
       let touched = try change.unlocked(amount, of: stakes, account)
       let reward = try change.payRewards(touched.map(\.stake), on: &connection)
       for (stake, taken) in touched {
