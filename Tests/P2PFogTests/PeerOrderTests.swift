@@ -28,6 +28,12 @@ struct PeerOrderTests {
     #expect(errors.isEmpty && order == .peer(Self.peer, endpoint, mayBeNode: true))
   }
 
+  @Test("what is missing is named once")
+  func missing() throws {
+    #expect(try Self.read("{}").errors == ["peer_id", "endpoint"])
+    #expect(try Self.read(#"{"peer_id":"ab","endpoint":""}"#).errors == ["peer_id", "endpoint"])
+  }
+
   @Test(
     "an address where nobody can be is refused by its field",
     arguments: ["203.0.113.7:0", "0.0.0.0:7946", "[::]:7946", "host:7946", "203.0.113.7"]
@@ -50,5 +56,9 @@ struct PeerOrderTests {
     #expect(try Self.read(#"{"invitation":"\#(link)"}"#).order == .invitation(link))
     #expect(try Self.read(#"{"invitation":"\#(link)","node":true}"#).errors == ["node"])
     #expect(try Self.read(#"{"invitation":"\#(link)x"}"#).errors == ["invitation"])
+    // Whoever sends an invitation that is none is not asked for what stands instead of one.
+    for none in [#""""#, "5", "[]"] {
+      #expect(try Self.read(#"{"invitation":\#(none)}"#).errors == ["invitation"])
+    }
   }
 }

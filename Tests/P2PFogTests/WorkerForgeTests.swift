@@ -182,12 +182,15 @@ struct WorkerForgeTests {
     forge.book.withLock {
       $0.startError = [
         "status": 422, "code": "VALIDATION_ERROR", "message": "No.",
-        "details": [["field": "phase_name", "reason": "must be one of cognate"]],
+        "details": [
+          ["field": "phase_name", "reason": "must be one of cognate"],
+          ["field": "seed", "reason": "is no number"],
+        ],
       ]
     }
     let invalid = try Self.run(bench, .train, Self.body, files: [("a", [65])])
     #expect(invalid.outcome == "failed")
-    #expect(invalid.reason == "parameters: No. phase_name must be one of cognate")
+    #expect(invalid.reason == "parameters: phase_name must be one of cognate; seed is no number.")
     forge.book.withLock { $0.startError = ["status": 507, "code": "", "message": "No space."] }
     let full = try bench.run("", id: "full", files: [("a", [65])]) {
       $0.type = .train

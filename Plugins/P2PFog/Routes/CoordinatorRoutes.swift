@@ -20,7 +20,9 @@ struct CoordinatorRoutes {
       "/v1/fog/coordinators/{id}",
       scope: .admin,
       summary: "Work for a gateway no more; its jobs here end, and run elsewhere",
-      parameters: [PeerRoutes.id]
+      parameters: [PeerRoutes.id],
+      answer: .object(["peer_id": .string(), "left": .boolean()]),
+      statuses: [404: "This gateway is no node of it"]
     ) { [service, worker] request in
       let id = try PeerRoutes.peer(request)
       let isOne = try answering { () throws(StorageError) in
@@ -38,7 +40,15 @@ struct CoordinatorRoutes {
     .get(
       "/v1/fog/coordinators",
       scope: .read,
-      summary: "List the gateways that this one works for"
+      summary: "List the gateways that this one works for",
+      answer: .object([
+        "coordinators": .array(
+          .object([
+            "peer_id": .string(), "is_this_gateway": .boolean(), "registered": .boolean(),
+            "trouble": Schema.string("Why it is not registered").orNull,
+          ])
+        ), "total_count": .integer(),
+      ])
     ) { [service, worker] _ in
       let own = service.identity.id
       let standing = worker.standing.map { one -> JSON in
@@ -61,10 +71,23 @@ struct CoordinatorRoutes {
       scope: .admin,
       summary:
         "Work for another gateway: redeem its invitation, or name one that knows this gateway as a node",
-      body: .object([
-        "invitation": .string("A link for a node, as its operator made it"),
-        "peer_id": .string("Or a peer that is known here"),
-      ]),
+      body: .object(
+        [
+          "invitation": .string(
+            "A link for a node, as its operator made it",
+            1...512,
+            pattern: "^aivillage://"
+          ),
+          "peer_id": PeerRoutes.peerID("Or a peer that is known here"),
+        ],
+        unknown: .refused
+      ),
+      answer: .object(["peer_id": .string(), "joined": .boolean()]),
+      status: 201,
+      statuses: [
+        404: "The peer is not known here", 409: "This gateway lends nothing, or is the peer itself",
+        502: "PEER_UNREACHABLE",
+      ],
       limits: Route.Limits(timeout: .seconds(30))
     ) { [service, worker, isNode] request in
       let (link, known) = try request.validate { Self.order(&$0) }
@@ -95,11 +118,22 @@ struct CoordinatorRoutes {
   }
 
   private static func order(_ fields: inout Fields) -> (InvitationLink?, PeerID?) {
-    guard let text = fields.optionalString("invitation", 1...512) else {
-      let id = PeerID(text: fields.string("peer_id", 64...64))
+    guard fields.json("invitation") != nil else {
+      if fields.json("peer_id") == nil {
+        fields.refuse(
+          "invitation",
+          "is required, or else peer_id: write the link of the coordinator"
+        )
+        return (nil, nil)
+      }
+      let id = PeerID(text: fields.string("peer_id"))
       if id == nil { fields.refuse("peer_id", "must be 64 lower-case hexadecimal digits") }
       return (nil, id)
     }
+    if fields.json("peer_id") != nil {
+      fields.refuse("peer_id", "cannot stand beside invitation, which says it")
+    }
+    guard let text = fields.optionalString("invitation", 1...512) else { return (nil, nil) }
     do throws(MalformedPacket) {
       let link = try InvitationLink(text: text)
       if !link.isForNode {

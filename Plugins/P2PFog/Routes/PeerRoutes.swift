@@ -31,7 +31,10 @@ struct PeerRoutes {
         .query("limit", .integer("Peers on a page", 1...1000, default: 100)),
         .query("offset", .integer("Peers to pass over", 0...1_000_000, default: 0)),
       ],
-      answer: .object(["peers": .array(.object([:])), "total_count": .integer()])
+      answer: .object([
+        "peers": .array(Self.described), "total_count": .integer(), "limit": .integer(),
+        "offset": .integer(),
+      ])
     ) { [service] request in
       let (state, transport, limit, offset) = try request.validateQuery(unknown: .refused) {
         fields in
@@ -63,7 +66,9 @@ struct PeerRoutes {
       "/v1/p2p/peers/{id}",
       scope: .read,
       summary: "Show one peer",
-      parameters: [Self.id]
+      parameters: [Self.id],
+      answer: Self.described,
+      statuses: [404: "It is not known here"]
     ) { [service] request in
       let id = try Self.peer(request)
       guard let peer = service.network.status.peers.first(where: { $0.record.id == id }) else {
@@ -78,11 +83,21 @@ struct PeerRoutes {
       "/v1/p2p/peers",
       scope: .admin,
       summary: "Make a peer known by its id and address, or redeem an invitation",
-      body: .object([
-        "invitation": .string("A link of POST /v1/p2p/invitations; then nothing else"),
-        "peer_id": .string("64 hexadecimal digits"), "endpoint": .string("As 203.0.113.7:7946"),
-        "node": .boolean("Whether it may register as a node of the fog"),
-      ]),
+      body: .object(
+        [
+          "invitation": .string(
+            "A link of POST /v1/p2p/invitations; then nothing else",
+            1...512,
+            pattern: "^aivillage://"
+          ),
+          "peer_id": Self.peerID("Needs endpoint"),
+          "endpoint": .string("As 203.0.113.7:7946", 1...64),
+          "node": .boolean("Whether it may register as a node of the fog"),
+        ],
+        unknown: .refused
+      ),
+      answer: .object(["peer_id": .string(), "status": .string(allowed: ["connected"])]),
+      statuses: [502: "PEER_UNREACHABLE"],
       limits: Route.Limits(timeout: .seconds(30))
     ) { [service] request in
       let order = try request.validate { PeerOrder(&$0) }
@@ -99,7 +114,9 @@ struct PeerRoutes {
       "/v1/p2p/peers/{id}",
       scope: .admin,
       summary: "Forget a peer, and refuse it until it is made known again",
-      parameters: [Self.id]
+      parameters: [Self.id],
+      answer: .object(["peer_id": .string(), "removed": .boolean()]),
+      statuses: [404: "It is not known here"]
     ) { [service, forgotten] request in
       let id = try Self.peer(request)
       guard try service.ban(id) else { throw Self.unknown(id) }
@@ -113,10 +130,15 @@ struct PeerRoutes {
       "/v1/p2p/discover",
       scope: .write,
       summary: "Ask the local network who is there",
-      body: .object([
-        "timeout_seconds": .integer("To listen for answers", 1...30, default: 2),
-        "max_peers": .integer("Ends earlier with so many", 1...1000, default: 50),
-      ]),
+      body: .object(
+        [
+          "timeout_seconds": .integer("To listen for answers", 1...30, default: 2),
+          "max_peers": .integer("Ends earlier with so many", 1...1000, default: 50),
+          "discovery_types": .array(.string("", 1...32), "Taken, and without effect", 0...16),
+        ],
+        unknown: .refused
+      ),
+      statuses: [409: "Discovery is off: the operator has set no discovery_group"],
       limits: Route.Limits(maxInFlight: 2, timeout: .seconds(40))
     ) { [service] request in
       let (seconds, most) = try request.validate { fields in
@@ -141,7 +163,20 @@ struct PeerRoutes {
     .notFound("No peer \(id.short)… is known here; GET /v1/p2p/peers lists those that are.")
   }
 
-  static let id = Parameter.path("id", .string(), "The peer_id")
+  static let id = Parameter.path("id", peerID(), "The peer_id")
+
+  /// The id of a peer as a request may have it.
+  static func peerID(_ description: String = "") -> Schema {
+    .string(description, 64...64, pattern: "^[0-9a-f]*$")
+  }
+
+  private static let described = Schema.object([
+    "peer_id": .string(), "name": .string(), "endpoint": .string(),
+    "status": .string(allowed: states),
+    "transports": .array(.string(allowed: ["bitchat", "betanet"])),
+    "route": .string(allowed: ["direct", "mesh", "none"]), "latency_ms": Schema.number().orNull,
+    "loss": Schema.number("0 to 1").orNull, "link_latency_ms": Schema.number().orNull,
+  ])
   private static let states = ["alive", "suspect", "dead", "left", "unknown"]
 }
 
@@ -151,10 +186,11 @@ enum PeerOrder: Sendable, Equatable {
   case peer(PeerID, Endpoint, mayBeNode: Bool)
 
   init?(_ fields: inout Fields) {
-    if let text = fields.optionalString("invitation", 1...512) {
+    if fields.json("invitation") != nil {
       for name in ["peer_id", "endpoint", "node"] where fields.json(name) != nil {
         fields.refuse(name, "cannot stand beside invitation, which says it")
       }
+      guard let text = fields.optionalString("invitation", 1...512) else { return nil }
       do throws(MalformedPacket) {
         self = .invitation(try InvitationLink(text: text))
       } catch {
@@ -163,7 +199,7 @@ enum PeerOrder: Sendable, Equatable {
       }
       return
     }
-    let id = PeerID(text: fields.string("peer_id", 64...64))
+    let id = PeerID(text: fields.string("peer_id"))
     if id == nil { fields.refuse("peer_id", "must be 64 lower-case hexadecimal digits") }
     let endpoint = Endpoint(text: fields.string("endpoint", 1...64))
     if endpoint?.canBeDialled != true {

@@ -71,6 +71,7 @@ extension Coordinator {
     _ type: JobType
   ) -> [FieldError] {
     let known = Set(nodes.flatMap(\.report.capabilities))
+    let shared = known.filter { $0.hasPrefix("model:") }.map { String($0.dropFirst(6)) }.sorted()
     let unknown = wanted.filter { !known.contains($0) }
     return unknown.map { name in
       if name == JobType.process.rawValue {
@@ -81,8 +82,15 @@ extension Coordinator {
         )
       }
       if name == type.rawValue { return FieldError(field: "type", reason: "no node can \(name)") }
+      if name.hasPrefix("model:") {
+        return FieldError(
+          field: "parameters.model_id",
+          reason: "is none of your models (GET /v1/models), and no node shares one of this id",
+          allowed: Array(shared.prefix(mostNamed))
+        )
+      }
       return FieldError(
-        field: name.hasPrefix("model:") ? "parameters.model_id" : "requirements.capabilities",
+        field: "requirements.capabilities",
         reason: "no node has the capability \(name)",
         allowed: Array(known.sorted().prefix(mostNamed))
       )

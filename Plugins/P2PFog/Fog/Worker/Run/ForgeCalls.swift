@@ -70,7 +70,7 @@ struct ForgeCalls {
     )
   }
 
-  /// A message with the fields that it is about.
+  /// The fields that a message is about, with what is wrong with each; or else the message.
   private static func sentence(_ message: String, _ details: JSON?) -> String {
     let errors = details?.asArray ?? []
     let parts = errors.prefix(5).compactMap { error -> String? in
@@ -79,6 +79,6 @@ struct ForgeCalls {
       }
       return "\(field) \(reason)"
     }
-    return ([message] + parts).joined(separator: " ")
+    return parts.isEmpty ? message : parts.joined(separator: "; ") + "."
   }
 }
