@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from conftest import eventually, make_token
+from messages import ask, library, receive
 from peers import await_all, meet, peer, shared_peer  # noqa: F401
 from subscriber import Subscriber
 
@@ -87,6 +88,7 @@ def test_a_message_to_everyone_reaches_every_peer_once(trio, user):
     ada, bob, cyd = trio
     sent = ada.write("*", {"text": user}, priority="urgent")
     assert sent["status"] == "broadcast" and sent["receipt_expected"] is False and sent["recipient"] == "*"
+    assert sent["transport_used"] == "bitchat", "the mesh alone floods"
 
     def of(one):
         messages = one.get("/v1/p2p/messages?box=peer&limit=200", scope="read,admin")["messages"]
@@ -144,6 +146,13 @@ def test_the_inbox_has_pages_and_a_since_and_messages_are_read_and_deleted(trio,
     assert bob.ask("DELETE", path, user=user).status == 404 and bob.ask("GET", path, user=user).status == 404
     assert page()[1] == 6 and not bob.inbox("eve")
     assert ada.message(first["message_id"])["status"] == "delivered", "the sender's copy is its own"
+
+
+def test_events_with_messages_are_for_who_may_read_them(trio, user):
+    with library(trio[1].gateway, make_token(user, "write")) as socket:
+        assert receive(socket)["type"] == "connection_established"
+        refused = ask(socket, type="subscribe", topics=["p2p_event"])
+        assert refused["code"] == "FORBIDDEN_TOPIC" and "scope read" in refused["message"], refused
 
 
 def test_events_of_messages_are_their_users_alone(trio, user):

@@ -83,8 +83,11 @@ extension PeerService {
     )
     var entry = MessageStore.Entry(sent: message, way: request.way.rawValue, now: now)
     entry.hops = request.hops
-    // Nobody can confirm for everyone.
-    if peer == nil { entry.status = "broadcast" }
+    if peer == nil {
+      // Nobody can confirm for everyone, and the mesh alone floods.
+      entry.status = "broadcast"
+      entry.transport = MessageRequest.Way.bitchat.rawValue
+    }
     entry.number = try answering { [entry] () throws(StorageError) in try messages.send(entry) }
     guard request.waitSeconds > 0, peer != nil else {
       try post(message, request)

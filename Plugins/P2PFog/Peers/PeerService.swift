@@ -50,7 +50,7 @@ package final class PeerService: Sendable {
     metrics = try PeerMetrics(host)
     network = try PeerNetwork(identity, settings.network)
     calls = NetworkCalls(own: identity.id, network: network)
-    if host.events.isAvailable { try host.events.declare(Self.topic) }
+    if host.events.isAvailable { try host.events.declare(Self.topic, scope: .read) }
     if host.jobs.isAvailable {
       try host.jobs.every(.seconds(1), name: "count what peers do") { [metrics, network] _ in
         metrics.show(network.status)
