@@ -105,9 +105,14 @@ public final class UtilitiesPlugin: Plugin {
             "JSON; further members are kept with the file"
           ),
         ],
-        required: ["file"]
+        required: ["file"],
+        unknown: .refused
       ),
       answer: FileRoutes.file,
+      statuses: [
+        413: "The file is larger than allowed", 415: "The body is no multipart/form-data",
+        507: "STORAGE_FULL",
+      ],
       limits: Route.Limits(
         maxBody: settings.maxUploadBytes + aroundFile,
         maxInFlight: 64,

@@ -5,12 +5,21 @@ struct ChatRoutes {
   let service: ChatService
 
   @ListBuilder<Route> var all: [Route] {
-    Route.post(
+    Route(
+      "POST",
       "/v1/chat",
       scope: .read,
-      summary: "Ask a model; with stream, the answer comes as server-sent events",
-      body: Self.body,
-      answer: Self.answer,
+      description: RouteDescription(
+        "Ask a model; with stream, the answer comes as server-sent events",
+        body: Self.body,
+        answer: Self.answer,
+        plainAnswers: [
+          "text/event-stream": .string(
+            "Events `token` with {text}, then `done` with what data is without stream, or `error`"
+          )
+        ],
+        statuses: [404: "There is no such model of the caller's"]
+      ),
       limits: service.settings.limits
     ) { [service] request in
       let asked = try request.validate { fields in ChatRequest(&fields) }
@@ -49,20 +58,25 @@ struct ChatRoutes {
       "message": .string("", 1...5000),
       "conversation_id": .string(
         "Goes on with that conversation of yours, or begins it: letters, digits and . _ : -",
-        1...64
+        1...64,
+        pattern: "^(?!\\.{1,2}$)[A-Za-z0-9._:-]*$"
       ),
       "stream": .boolean("Default false"),
-      "parameters": .object([
-        "temperature": .number("0 to 2, default 0.8; 0 takes the likeliest token"),
-        "top_k": .integer("0 is off", 0...1000, default: 0),
-        "top_p": .number("0 to 1, default 1"),
-        "max_tokens": .integer("", 1...4096, default: 256),
-        "stop": .array(.string("", 1...256), "The answer ends before the first of them", 0...4),
-        "seed": .integer("The same seed gives the same answer"),
-        "repetition_penalty": .number("1 to 2, default 1"),
-      ]),
+      "parameters": .object(
+        [
+          "temperature": .number("Default 0.8; 0 takes the likeliest token", 0...2),
+          "top_k": .integer("0 is off", 0...1000, default: 0),
+          "top_p": .number("Default 1", 0...1),
+          "max_tokens": .integer("", 1...4096, default: 256),
+          "stop": .array(.string("", 1...256), "The answer ends before the first of them", 0...4),
+          "seed": .integer("The same seed gives the same answer"),
+          "repetition_penalty": .number("Default 1", 1...2),
+        ],
+        unknown: .refused
+      ),
     ],
-    required: ["model_id", "message"]
+    required: ["model_id", "message"],
+    unknown: .refused
   )
 
   private static let answer = Schema.object([

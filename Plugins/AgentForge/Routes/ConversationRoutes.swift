@@ -13,7 +13,10 @@ struct ConversationRoutes {
       scope: .write,
       summary: "Delete a conversation and what was said in it",
       parameters: [Self.id],
-      answer: .object(["conversation_id": .string(), "deleted": .boolean()])
+      answer: .object([
+        "conversation_id": .string(), "deleted": .boolean(), "user_id": .string(),
+      ]),
+      statuses: [404: "There is no such conversation of the caller's"]
     ) { [conversations] request in
       let id = request.parameter("id")
       let owner = request.caller.subject
@@ -39,7 +42,7 @@ struct ConversationRoutes {
       ],
       answer: .object([
         "conversations": .array(Self.conversation), "total_count": .integer(),
-        "user_id": .string(),
+        "limit": .integer(), "offset": .integer(), "user_id": .string(),
       ])
     ) { [conversations] request in
       let owner = request.caller.subject
@@ -72,7 +75,8 @@ struct ConversationRoutes {
         Self.id, .query("limit", .integer("Turns on a page", 1...1000, default: 100)),
         .query("offset", .integer("Newer turns to pass over", 0...1_000_000, default: 0)),
       ],
-      answer: Self.conversation
+      answer: Self.conversation,
+      statuses: [404: "There is no such conversation of the caller's"]
     ) { [conversations] request in
       let id = request.parameter("id")
       let owner = request.caller.subject

@@ -38,7 +38,8 @@ package struct ModelRoutes: Sendable {
       scope: .read,
       summary: "Show one model with its lineage",
       parameters: [Self.id],
-      answer: ModelRecord.schema
+      answer: ModelRecord.schema,
+      statuses: Self.missing
     ) { [store] request in
       let record = try Self.find(request, store)
       let details = try answering { () throws(StorageError) in try record.details(store) }
@@ -49,7 +50,10 @@ package struct ModelRoutes: Sendable {
       scope: .write,
       summary: "Delete a model",
       parameters: [Self.id],
-      answer: .object(["model_id": .string(format: "uuid"), "deleted": .boolean()])
+      answer: .object([
+        "model_id": .string(format: "uuid"), "deleted": .boolean(), "user_id": .string(),
+      ]),
+      statuses: Self.missing
     ) { [store, deleted] request in
       let id = request.parameter("id")
       let owner = request.caller.subject
@@ -76,14 +80,21 @@ package struct ModelRoutes: Sendable {
       parameters: [
         .query("limit", .integer("Models on a page", 1...50, default: 10)),
         .query("offset", .integer("Models to pass over", 0...1_000_000_000, default: 0)),
-        .query("phase", .string(), "The phase that made them, or import"),
+        .query(
+          "phase",
+          .string(allowed: PhaseName.allCases.map(\.rawValue) + [ModelListing.imported]),
+          "The phase that made them, or import"
+        ),
         .query(
           "status",
           .string("Default all", allowed: ModelListing.Status.allCases.map(\.rawValue))
         ),
       ],
       answer: .object([
-        "models": .array(ModelRecord.schema), "total_count": .integer(), "user_id": .string(),
+        "models": .array(
+          .any(of: [ModelRecord.schema, TrainRoutes.run]),
+          "Runs that are no models yet come first, in the form of /v1/models/train"
+        ), "total_count": .integer(), "user_id": .string(),
         "limit": .integer(), "offset": .integer(),
       ])
     ) { [store, runs] request in
@@ -100,11 +111,16 @@ package struct ModelRoutes: Sendable {
   }
 
   private var export: Route {
-    .get(
+    Route(
+      "GET",
       "/v1/models/{id}/export",
       scope: .read,
-      summary: "Download a model as a tar archive that PyTorch's libraries read",
-      parameters: [Self.id]
+      description: RouteDescription(
+        "Download a model as a tar archive that PyTorch's libraries read",
+        parameters: [Self.id],
+        plainAnswers: ["application/x-tar": .binary],
+        statuses: Self.missing
+      )
     ) { [store] request in
       let isHead = request.method == "HEAD"
       return try ModelExport(try Self.find(request, store), store).archive(isHead: isHead)
@@ -112,13 +128,18 @@ package struct ModelRoutes: Sendable {
   }
 
   private var single: Route {
-    .get(
+    Route(
+      "GET",
       "/v1/models/{id}/files/{name}",
       scope: .read,
-      summary: "Download one file of a model",
-      parameters: [
-        Self.id, .path("name", .string(allowed: ModelFolder.File.allCases.map(\.rawValue))),
-      ]
+      description: RouteDescription(
+        "Download one file of a model",
+        parameters: [
+          Self.id, .path("name", .string(allowed: ModelFolder.File.allCases.map(\.rawValue))),
+        ],
+        plainAnswers: ["*/*": .binary],
+        statuses: Self.missing
+      )
     ) { [store] request in
       let isHead = request.method == "HEAD"
       let record = try Self.find(request, store)
@@ -142,7 +163,11 @@ package struct ModelRoutes: Sendable {
       body: .binary,
       contentType: "application/x-tar",
       answer: ModelRecord.schema,
-      status: 201
+      status: 201,
+      statuses: [
+        413: "The archive is larger than allowed", 415: "It is not sent as a tar archive",
+        422: "VALIDATION_ERROR: it is no model that runs here", 507: "STORAGE_FULL",
+      ]
     )
     let limits = Route.Limits(
       maxBody: importLimit,
@@ -167,6 +192,7 @@ package struct ModelRoutes: Sendable {
   }
 
   private static let id = Parameter.path("id", .string(format: "uuid"), "The model's id")
+  private static let missing: [UInt16: String] = [404: "There is no such model of the caller's"]
 
   private static func find(
     _ request: borrowing Request,

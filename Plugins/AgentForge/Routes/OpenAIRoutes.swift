@@ -6,11 +6,20 @@ struct OpenAIRoutes {
   let service: ChatService
 
   @ListBuilder<Route> var all: [Route] {
-    Route.get(
+    Route(
+      "GET",
       "/openai/v1/models",
       scope: .read,
-      summary: "List your models in OpenAI's form",
-      answer: .object(["object": .string(), "data": .array(.object([:]))])
+      description: RouteDescription(
+        "List your models in OpenAI's form",
+        plainAnswers: [
+          "application/json": .object(
+            ["object": .string(allowed: ["list"]), "data": .array(Self.model)],
+            required: ["object", "data"]
+          )
+        ],
+        failure: Self.failure
+      )
     ) { [service] request in
       let owner = request.caller.subject
       return try Self.answering {
@@ -18,10 +27,16 @@ struct OpenAIRoutes {
         return ["object": "list", "data": .array(records.map(\.openAI))]
       }
     }
-    Route.get(
+    Route(
+      "GET",
       "/openai/v1/models/{id}",
       scope: .read,
-      summary: "Show one model in OpenAI's form"
+      description: RouteDescription(
+        "Show one model in OpenAI's form",
+        plainAnswers: ["application/json": Self.model],
+        statuses: [404: "There is no such model of the caller's"],
+        failure: Self.failure
+      )
     ) { [service] request in
       let id = request.parameter("id")
       let owner = request.caller.subject
@@ -39,11 +54,20 @@ struct OpenAIRoutes {
   private static let listed = 1000
 
   private var completions: Route {
-    .post(
+    Route(
+      "POST",
       "/openai/v1/chat/completions",
       scope: .read,
-      summary: "Ask a model in OpenAI's form; nothing is stored",
-      body: Self.body,
+      description: RouteDescription(
+        "Ask a model in OpenAI's form; nothing is stored",
+        body: Self.body,
+        plainAnswers: [
+          "application/json": Self.completion,
+          "text/event-stream": .string("With stream: chunks of OpenAI's form, then [DONE]"),
+        ],
+        statuses: [400: "The body is not as it should be", 404: "There is no such model"],
+        failure: Self.failure
+      ),
       limits: service.settings.limits
     ) { [service] request in
       let owner = request.caller.subject
@@ -83,6 +107,49 @@ struct OpenAIRoutes {
     )
   }
 
+  private static let model = Schema.object(
+    [
+      "id": .string(), "object": .string(allowed: ["model"]),
+      "created": .integer("Seconds since 1970"), "owned_by": .string(),
+    ],
+    required: ["id", "object", "created", "owned_by"]
+  )
+
+  private static let completion = Schema.object(
+    [
+      "id": .string(), "object": .string(allowed: ["chat.completion"]), "created": .integer(),
+      "model": .string(),
+      "choices": .array(
+        .object([
+          "index": .integer(),
+          "message": .object(["role": .string(), "content": .string()]),
+          "finish_reason": .string(allowed: ["stop", "length"]),
+        ])
+      ),
+      "usage": .object([
+        "prompt_tokens": .integer(), "completion_tokens": .integer(), "total_tokens": .integer(),
+      ]),
+    ],
+    required: ["id", "object", "created", "model", "choices"]
+  )
+
+  /// OpenAI's form of an error; what the gateway refuses before the plugin is asked has its own.
+  private static let failure = Schema.any(of: [
+    .object(
+      [
+        "error": .object([
+          "message": .string(), "type": .string(), "param": Schema.string().orNull,
+          "code": Schema.string().orNull,
+        ])
+      ],
+      required: ["error"]
+    ),
+    .object(
+      ["error_code": .string(), "message": .string(), "request_id": .string()],
+      required: ["error_code", "message"]
+    ),
+  ])
+
   private static let body = Schema.object(
     [
       "model": .string("One of /openai/v1/models", 1...64),
@@ -90,7 +157,15 @@ struct OpenAIRoutes {
         .object(
           [
             "role": .string(allowed: ["system", "developer", "user", "assistant", "tool"]),
-            "content": .string("Or a list of parts of the type text"),
+            "content": .any(of: [
+              .string(),
+              .array(
+                .object(
+                  ["type": .string(allowed: ["text"]), "text": .string()],
+                  required: ["type", "text"]
+                )
+              ),
+            ]).orNull,
           ],
           required: ["role"]
         ),
@@ -100,8 +175,10 @@ struct OpenAIRoutes {
       "stream": .boolean("Default false"),
       "stream_options": .object(["include_usage": .boolean()]),
       "max_tokens": .integer("", 1...4096), "max_completion_tokens": .integer("", 1...4096),
-      "temperature": .number("0 to 2, default 1"), "top_p": .number("0 to 1, default 1"),
-      "stop": .array(.string("", 1...256), "Or one text", 0...4), "seed": .integer(),
+      "temperature": .number("Default 1", 0...2), "top_p": .number("Default 1", 0...1),
+      "stop": .any(of: [
+        .string("", 1...256), .array(.string("", 1...256), "The first of them ends it", 0...4),
+      ]), "seed": .integer(),
       "n": .integer("", 1...1, default: 1),
     ],
     required: ["model", "messages"]

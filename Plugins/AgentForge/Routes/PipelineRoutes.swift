@@ -13,7 +13,8 @@ struct PipelineRoutes {
       scope: .read,
       summary: "Show how far a pipeline is",
       parameters: [Self.id],
-      answer: Self.pipeline
+      answer: Self.pipeline,
+      statuses: [404: "There is no such pipeline among the caller's"]
     ) { [runs] request in
       let id = request.parameter("pipeline_id")
       return .data(
@@ -26,7 +27,8 @@ struct PipelineRoutes {
       scope: .write,
       summary: "End a pipeline: the run it is at, and all that wait for it",
       parameters: [Self.id],
-      answer: Self.pipeline
+      answer: Self.pipeline,
+      statuses: [404: "There is no such pipeline among the caller's", 409: "It is over already"]
     ) { [runs] request in
       let id = request.parameter("pipeline_id")
       let stages = try Self.stages(request, runs)
@@ -51,7 +53,8 @@ struct PipelineRoutes {
       scope: .write,
       summary: "Run several phases; each takes the models of the one before it",
       body: Self.body(runs.queue.around.catalogue.map { $0.name.rawValue }),
-      answer: Self.pipeline
+      answer: Self.pipeline,
+      statuses: [507: "STORAGE_FULL"]
     ) { [runs, shards] request in
       let owner = request.caller.subject
       var reader = TrainRequest(owner: owner, around: runs.queue.around, shards: shards)
@@ -99,14 +102,15 @@ struct PipelineRoutes {
         "batch_size": .integer("Likewise", 1...512, default: 2),
         "parameters": TrainRoutes.parameters,
       ],
-      required: ["phases"]
+      required: ["phases"],
+      unknown: .refused
     )
   }
 
   private static let pipeline = Schema.object([
     "pipeline_id": .string(format: "uuid"),
     "status": .string(allowed: RunRecord.Status.allCases.map(\.rawValue)),
-    "current_phase": .string("Absent once all are completed"), "error": .string(),
+    "current_phase": Schema.string("Of the run it is at").orNull, "error": Schema.string().orNull,
     "progress": .object([
       "overall_progress": .number("0 to 1"), "phases_completed": .integer(),
       "total_phases": .integer(),

@@ -26,8 +26,10 @@ struct TrainRoutes {
         "task_id": .string(format: "uuid"), "phase": .string(),
         "status": .string(allowed: ["started"]), "real_training": .boolean(),
         "user_id": .string(), "progress_url": .string(),
+        "estimated_duration": Schema.string().orNull,
         "queue_position": .integer("Only when it waits for a free place"),
-      ])
+      ]),
+      statuses: [507: "STORAGE_FULL"]
     ) { [runs, shards] request in
       let owner = request.caller.subject
       var reader = TrainRequest(owner: owner, around: runs.queue.around, shards: shards)
@@ -67,7 +69,8 @@ struct TrainRoutes {
         .query("phase", .string(allowed: PhaseName.allCases.map(\.rawValue))),
       ],
       answer: .object([
-        "tasks": .array(Self.run), "total_count": .integer(), "user_id": .string(),
+        "tasks": .array(Self.run), "total_count": .integer(), "limit": .integer(),
+        "offset": .integer(), "user_id": .string(),
       ])
     ) { [runs] request in
       let caller = request.caller
@@ -116,7 +119,8 @@ struct TrainRoutes {
       scope: .read,
       summary: "Show how far a run is, with its loss curve and what it made",
       parameters: [Self.id],
-      answer: Self.run
+      answer: Self.run,
+      statuses: Self.missing
     ) { [runs] request in
       let run = try runs.run(request)
       let detail = try answering { () throws(StorageError) in
@@ -136,14 +140,16 @@ struct TrainRoutes {
         .query("offset", .integer("Lines to pass over", 0...1_000_000_000, default: 0)),
       ],
       answer: .object([
-        "task_id": .string(), "total_count": .integer(),
+        "task_id": .string(), "total_count": .integer(), "limit": .integer(),
+        "offset": .integer(),
         "logs": .array(
           .object([
             "sequence": .integer(), "timestamp": .string(format: "date-time"),
             "line": .string(),
           ])
         ),
-      ])
+      ]),
+      statuses: Self.missing
     ) { [runs] request in
       let (limit, offset) = try request.validateQuery(unknown: .refused) { fields in
         (
@@ -179,7 +185,8 @@ struct TrainRoutes {
       scope: .write,
       summary: "End a run; its models so far stay, and it can be resumed",
       parameters: [Self.id],
-      answer: Self.run
+      answer: Self.run,
+      statuses: Self.missing.merging([409: "It is over already"]) { $1 }
     ) { [runs] request in
       let run = try runs.run(request)
       let ended = try answering { () throws(StorageError) in
@@ -198,7 +205,8 @@ struct TrainRoutes {
       scope: .write,
       summary: "Go on with a failed or cancelled run, from its last checkpoint if it has one",
       parameters: [Self.id],
-      answer: Self.run
+      answer: Self.run,
+      statuses: Self.missing.merging([409: "It is not failed or cancelled"]) { $1 }
     ) { [runs] request in
       let run = try runs.run(request)
       try runs.checkRoom()

@@ -4,6 +4,8 @@ import GatewayPlugin
 extension TrainRoutes {
   static let id = Parameter.path("task_id", .string(format: "uuid"), "As the training was given")
 
+  static let missing: [UInt16: String] = [404: "There is no such run among the caller's"]
+
   static func body(_ phases: [String]) -> Schema {
     .object(
       [
@@ -13,7 +15,8 @@ extension TrainRoutes {
         "batch_size": .integer("Sequences in one step", 1...512, default: 2),
         "parameters": parameters,
       ],
-      required: ["phase_name"]
+      required: ["phase_name"],
+      unknown: .refused
     )
   }
 
@@ -41,34 +44,38 @@ extension TrainRoutes {
     "task_id": .string(format: "uuid"), "name": .string(),
     "status": .string(allowed: RunRecord.Status.allCases.map(\.rawValue)),
     "phase": .string(), "current_phase": .string(), "real_training": .boolean(),
-    "step": .integer(), "steps": .integer(), "loss": .number("In nats a token"),
-    "validation_loss": .number(), "tokens_per_second": .number(),
+    "step": .integer(), "steps": .integer(), "loss": Schema.number("In nats a token").orNull,
+    "validation_loss": Schema.number().orNull, "tokens_per_second": Schema.number().orNull,
     "cpu_seconds": .number("Processor time of all its threads, over all attempts"),
-    "eta_seconds": .number(),
-    "attempts": .integer("How often it was started"), "error": .string(),
-    "base_models": .array(.string()), "data": .array(.string()), "pipeline_id": .string(),
+    "eta_seconds": Schema.number().orNull, "seed": .string("Of all random choices"),
+    "attempts": .integer("How often it was started"), "error": Schema.string().orNull,
+    "base_models": .array(.string()), "data": .array(.string()),
+    "pipeline_id": Schema.string().orNull,
     "user_id": .string(), "created_at": .string(format: "date-time"),
-    "started_at": .string(format: "date-time"), "finished_at": .string(format: "date-time"),
+    "started_at": Schema.string(format: "date-time").orNull,
+    "finished_at": Schema.string(format: "date-time").orNull,
     "progress_url": .string(), "logs_url": .string(), "queue_position": .integer(),
     "progress": .object([
       "overall_progress": .number("0 to 1"), "current_phase_progress": .number("0 to 1"),
       "phases_completed": .integer(), "total_phases": .integer(),
-      "estimated_time_remaining": .string(),
+      "estimated_time_remaining": Schema.string().orNull,
     ]),
     "metrics": .object([
-      "loss": .number(), "validation_loss": .number(), "learning_rate": .number(),
-      "batch_size": .integer(), "current_step": .integer(), "total_steps": .integer(),
-      "tokens_per_second": .number(),
+      "loss": Schema.number().orNull, "validation_loss": Schema.number().orNull,
+      "learning_rate": Schema.number().orNull, "batch_size": .integer(),
+      "current_step": .integer(), "total_steps": .integer(),
+      "tokens_per_second": Schema.number().orNull,
     ]),
     "models": .array(.string(), "What it made"),
     "loss_curve": .array(
       .object([
-        "step": .integer(), "loss": .number(), "validation_loss": .number(),
-        "learning_rate": .number(), "tokens_per_second": .number(), "details": .object([:]),
+        "step": .integer(), "loss": Schema.number().orNull,
+        "validation_loss": Schema.number().orNull, "learning_rate": Schema.number().orNull,
+        "tokens_per_second": Schema.number().orNull, "details": Schema.object([:]).orNull,
       ]),
       "Thinned evenly",
       0...RunStore.maxPoints
     ),
-    "report": .object([:], "What the phase measured, or what a dry run planned"),
+    "report": Schema.object([:], "What the phase measured, or what a dry run planned").orNull,
   ])
 }

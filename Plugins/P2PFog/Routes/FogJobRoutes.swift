@@ -31,7 +31,9 @@ struct FogJobRoutes {
         "Submit a job: its longest cost is locked, what it uses is paid",
         details: """
           `process` has `parameters.bundle` (one of `inputs`) and `parameters.command`; `inference` has \
-          `parameters.model_id` and `parameters.prompts`; `train` has the body of `/v1/models/train`.
+          `parameters.model_id` and `parameters.prompts`; `train` has the body of `/v1/models/train`. The names \
+          `job_name`, `job_type`, `privacy_tier`, and of requirements `memory_gb`, `storage_gb` and \
+          `estimated_duration_hours`, are taken as well.
           """,
         parameters: [
           .header(
@@ -42,7 +44,13 @@ struct FogJobRoutes {
         ],
         body: Self.body,
         answer: Self.submitted,
-        status: 202
+        status: 202,
+        statuses: [
+          402: "INSUFFICIENT_BALANCE: what it can cost is not free to lock",
+          409: "IDEMPOTENCY_CONFLICT: the key belongs to another job",
+          422: "VALIDATION_ERROR, or COST_LIMIT_EXCEEDED: it can cost more than max_cost",
+          507: "STORAGE_FULL",
+        ]
       ),
       limits: Route.Limits(maxBody: 256 << 10)
     ) { [coordinator] request in
@@ -71,7 +79,10 @@ struct FogJobRoutes {
         .query("limit", .integer("Jobs on a page", 1...100, default: 20)),
         .query("offset", .integer("Jobs to pass over", 0...1_000_000_000, default: 0)),
       ],
-      answer: .object(["jobs": .array(Self.job), "total_count": .integer(), "user_id": .string()])
+      answer: .object([
+        "jobs": .array(Self.job), "total_count": .integer(), "limit": .integer(),
+        "offset": .integer(), "user_id": .string(),
+      ])
     ) { [coordinator] request in
       let caller = request.caller
       let listing = try request.validateQuery(unknown: .refused) { fields in
@@ -113,7 +124,8 @@ struct FogJobRoutes {
       scope: .read,
       summary: "Show how far a job is, where and why there, and what it costs",
       parameters: [Self.id],
-      answer: Self.job
+      answer: Self.job,
+      statuses: [404: "There is no such job among the caller's"]
     ) { [coordinator] request in
       let id = request.parameter("job_id")
       let job = try coordinator.job(id, owner: request.caller.fogOwner)
@@ -129,7 +141,8 @@ struct FogJobRoutes {
       description: RouteDescription(
         "Cancel a job; what it has used is paid",
         parameters: [Self.id],
-        answer: Self.job
+        answer: Self.job,
+        statuses: [404: "There is no such job among the caller's", 409: "It is over already"]
       )
     ) { [coordinator] request in
       let id = request.parameter("job_id")
@@ -140,48 +153,76 @@ struct FogJobRoutes {
 
   static let id = Parameter.path("job_id", .string(format: "uuid"))
 
+  /// What a job may ask of a node.
+  static let requirements = Schema.object([
+    "cpu_cores": .number("1 when absent", 0.1...1024),
+    "memory_mb": .integer("", 16...16_777_216, default: 512),
+    "disk_mb": .integer("For inputs and results", 1...16_777_216, default: 256),
+    "gpu_count": .integer("For type process alone", 0...64, default: 0),
+    "max_duration_s": .integer("It is ended then", 1...604_800, default: 300),
+    "capabilities": .array(.string("", 1...128), "All of which the node must have", 0...32),
+  ])
+
   private static let body = Schema.object(
     [
-      "job_name": .string("", 1...128),
-      "job_type": .string(allowed: JobType.allCases.map(\.rawValue)),
+      "name": .string("", 1...128), "type": .string(allowed: JobType.allCases.map(\.rawValue)),
       "tier": .string("bronze when absent", allowed: FogTier.allCases.map(\.rawValue)),
-      "requirements": .object([
-        "cpu_cores": .number("0.1 to 1024; 1 when absent"),
-        "memory_mb": .integer("", 16...16_777_216, default: 512),
-        "disk_mb": .integer("For inputs and results", 1...16_777_216, default: 256),
-        "gpu_count": .integer("For type process alone", 0...64, default: 0),
-        "max_duration_s": .integer("It is ended then", 1...604_800, default: 300),
-        "capabilities": .array(.string(), "All of which the node must have", 0...32),
-      ]),
-      "inputs": .array(.string(), "Ids of your files (POST /v1/upload)", 0...64),
+      "requirements": requirements,
+      "inputs": .array(
+        .string("", 1...128),
+        "Ids of your files (POST /v1/upload), each once",
+        0...JobRequest.maxInputs
+      ),
       "parameters": .object([:], "By type"),
       "deadline": .string("It fails when it has not ended by then", format: "date-time"),
-      "max_cost": .string("In FOG, like \"2.5\": refused when it can cost more"),
-      "quote_id": .string("Of POST /v1/fog/quotes: binds the price"),
+      "max_cost": .string(
+        "In FOG, like \"2.5\": refused when it can cost more",
+        pattern: #"^[0-9]{1,9}(\.[0-9]{1,18})?$"#
+      ),
+      "quote_id": .string("Of POST /v1/fog/quotes: binds the price", 1...64),
     ],
-    required: ["job_name", "job_type"]
+    required: ["name", "type", "parameters"]
   )
 
   private static let submitted = Schema.object([
-    "job_id": .string(format: "uuid"), "status": .string(), "assigned_node": .string(),
+    "job_id": .string(format: "uuid"), "status": .string(), "assigned_node": Schema.string().orNull,
+    "estimated_start_time": Schema.string(format: "date-time").orNull,
+    "estimated_completion_time": Schema.string(format: "date-time").orNull,
     "cost_estimate": .object([
       "compute_cost": .string(), "storage_cost": .string(), "network_cost": .string(),
       "total_cost": .string(),
-    ]), "progress_url": .string(), "placement": .object([:]),
+    ]), "price_per_core_hour": .string(), "locked": .boolean("Whether the cost is locked"),
+    "progress_url": .string(), "placement": Schema.object([:]).orNull,
+    "repeated": .boolean("Whether the Idempotency-Key came before"),
   ])
 
   private static let job = Schema.object([
     "job_id": .string(format: "uuid"), "job_name": .string(), "job_type": .string(),
-    "tier": .string(), "status": .string(allowed: statuses), "assigned_node": .string(),
+    "tier": .string(), "status": .string(allowed: statuses),
+    "assigned_node": Schema.string().orNull, "attempt": .integer(),
+    "created_at": .string(format: "date-time"),
+    "started_at": Schema.string(format: "date-time").orNull,
+    "completed_at": Schema.string(format: "date-time").orNull,
+    "deadline": Schema.string(format: "date-time").orNull,
+    "reason": .string("Why it failed"), "exit_code": Schema.integer().orNull,
+    "user_id": .string(),
     "progress": .object([
       "percentage": .number(), "current_stage": .string(), "stages_completed": .array(.string()),
-      "estimated_time_remaining": .number("Seconds"),
+      "estimated_time_remaining": Schema.number("Seconds").orNull,
     ]),
+    "requirements": requirements,
     "resource_usage": .object([
-      "cpu_utilization": .number(), "memory_usage_gb": .number(), "gpu_utilization": .number(),
-      "network_io_mbps": .number(),
-    ]), "costs": .object(["current_cost": .string(), "estimated_final_cost": .string()]),
-    "placement": .object([:]), "attempts": .array(.object([:])), "logs_url": .string(),
+      "cpu_utilization": Schema.number().orNull, "memory_usage_gb": .number(),
+      "gpu_utilization": Schema.number().orNull, "network_io_mbps": Schema.number().orNull,
+      "cpu_ms": .integer(), "wall_ms": .integer(), "output_bytes": .integer(),
+    ]),
+    "costs": .object([
+      "current_cost": .string(), "estimated_final_cost": .string("At the most"),
+      "locked": .string("What was locked for it; free again once it is settled"),
+      "final_cost": Schema.string().orNull, "sla_credit": .string(),
+      "settlement": Schema.object([:]).orNull,
+    ]),
+    "placement": Schema.object([:]).orNull, "attempts": .array(.object([:])), "logs_url": .string(),
     "files_url": .string(),
   ])
 }

@@ -22,16 +22,20 @@ struct FogMarketRoutes {
       "/v1/fog/quotes",
       scope: .write,
       summary: "Bind today's price for one job, for some minutes",
-      body: .object([
-        "tier": .string(allowed: FogTier.allCases.map(\.rawValue)),
-        "type": .string(allowed: JobType.allCases.map(\.rawValue)),
-        "requirements": .object([:], "As for POST /v1/fog/jobs"),
-      ]),
+      body: .object(
+        [
+          "tier": .string("bronze when absent", allowed: FogTier.allCases.map(\.rawValue)),
+          "type": .string(allowed: JobType.allCases.map(\.rawValue)),
+          "requirements": FogJobRoutes.requirements,
+        ],
+        "Of POST /v1/fog/jobs, with the same other names"
+      ),
       answer: .object([
         "quote_id": .string(format: "uuid"), "price_per_core_hour": .string(),
         "cost_estimate": .object([:]), "expires_at": .string(format: "date-time"),
         "available": .boolean(), "reason": .string(), "market_conditions": .object([:]),
       ]),
+      status: 201,
       limits: Route.Limits(maxBody: 16 << 10)
     ) { [coordinator] request in
       .data(

@@ -12,7 +12,8 @@ struct FogNodeRoutes {
       scope: .read,
       summary: "Show one node of the fog",
       parameters: [Self.id],
-      answer: Self.node
+      answer: Self.node,
+      statuses: [404: "It is not known here"]
     ) { [coordinator] request in
       let id = try Self.peer(request)
       guard let answer = coordinator.nodeAnswer(id) else { throw Failure.noNode("\(id)") }
@@ -41,7 +42,7 @@ struct FogNodeRoutes {
       summary: "Show what all active nodes have, and how much of it is used",
       answer: .object([
         "total": Self.capacity, "leased": Self.capacity, "available": Self.capacity,
-        "utilization": .object([:]), "cpu_load": .number(), "nodes": .object([:]),
+        "utilization": .object([:]), "cpu_load": Schema.number().orNull, "nodes": .object([:]),
         "jobs": .object([:]), "largest": Self.capacity,
       ])
     ) { [coordinator] _ in
@@ -57,8 +58,8 @@ struct FogNodeRoutes {
       parameters: [
         .query("status", .string(allowed: Self.statuses)),
         .query("tier", .string("Nodes that may run it", allowed: FogTier.allCases.map(\.rawValue))),
-        .query("location", .string("A region, as nodes name it")),
-        .query("capabilities", .string("All of these, parted by commas")),
+        .query("location", .string("A region, as nodes name it", 1...64)),
+        .query("capabilities", .string("All of these, parted by commas", 1...1024)),
         .query("limit", .integer("Nodes on a page", 1...1000, default: 100)),
         .query("offset", .integer("Nodes to pass over", 0...1_000_000, default: 0)),
       ],
@@ -66,8 +67,9 @@ struct FogNodeRoutes {
         "total_nodes": .integer(), "active_nodes": .integer(), "nodes": .array(Self.node),
         "summary": .object([
           "total_cpu_cores": .number(), "total_memory_gb": .number(),
-          "total_gpu_count": .integer(), "average_load": .number(),
-        ]), "total_count": .integer("Of those that were asked for"),
+          "total_gpu_count": .integer(), "average_load": Schema.number().orNull,
+        ]), "total_count": .integer("Of those that were asked for"), "limit": .integer(),
+        "offset": .integer(),
       ])
     ) { [coordinator] request in
       let listing = try request.validateQuery(unknown: .refused) { Self.listing(&$0) }
@@ -105,7 +107,12 @@ struct FogNodeRoutes {
       method,
       "/v1/fog/nodes/{node_id}\(suffix)",
       scope: .admin,
-      description: RouteDescription(summary, parameters: [Self.id], answer: Self.node)
+      description: RouteDescription(
+        summary,
+        parameters: [Self.id],
+        answer: Self.node,
+        statuses: [404: "It is not known here"]
+      )
     ) { [coordinator] request in
       let node = try body(coordinator, try Self.peer(request))
       return .data(coordinator.nodeAnswer(node.id) ?? .null, message: "Fog node \(word)")

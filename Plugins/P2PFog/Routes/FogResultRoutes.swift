@@ -36,8 +36,9 @@ struct FogResultRoutes {
         "job_id": .string(),
         "files": .array(
           .object(["path": .string(), "size": .integer(), "sha256": .string()])
-        ), "total_count": .integer(),
-      ])
+        ), "total_count": .integer(), "content_url": .string("To which a path is added"),
+      ]),
+      statuses: [404: "There is no such job among the caller's"]
     ) { [coordinator] request in
       let id = request.parameter("job_id")
       let job = try coordinator.job(id, owner: request.caller.fogOwner)
@@ -51,20 +52,26 @@ struct FogResultRoutes {
         message: "Result files retrieved"
       )
     }
-    Route.get(
+    Route(
+      "GET",
       "/v1/fog/jobs/{job_id}/files/content",
       scope: .read,
-      summary: "Download a result file",
-      parameters: [
-        FogJobRoutes.id, .query("path", .string("As listed", 1...255), "", required: true),
-      ]
+      description: RouteDescription(
+        "Download a result file",
+        parameters: [
+          FogJobRoutes.id, .query("path", .string("As listed", 1...1024), required: true),
+        ],
+        plainAnswers: ["application/octet-stream": .binary],
+        statuses: [404: "There is no such job among the caller's, or no such file of it"]
+      )
     ) { [self] request in try content(request) }
     Route.delete(
       "/v1/fog/jobs/{job_id}/files",
       scope: .write,
       summary: "Delete the result files of a job that is over",
       parameters: [FogJobRoutes.id],
-      answer: .object(["job_id": .string(), "deleted_files": .integer()])
+      answer: .object(["job_id": .string(), "deleted_files": .integer()]),
+      statuses: [404: "There is no such job among the caller's", 409: "It is not over yet"]
     ) { [coordinator] request in
       let id = request.parameter("job_id")
       let count = try coordinator.deleteResults(id, owner: request.caller.fogOwner)
@@ -113,15 +120,21 @@ struct FogResultRoutes {
   // MARK: - Logs
 
   private var logs: Route {
-    .get(
-      "/v1/fog/jobs/{job_id}/logs",
-      scope: .read,
-      summary: "Read the log of a job's newest attempt; follow it to its end",
+    let description = RouteDescription(
+      "Read the log of a job's newest attempt; follow it to its end",
       parameters: [
         FogJobRoutes.id,
         .query("follow", .boolean("Go on until the job is over")),
         .query("offset", .integer("Bytes to pass over", 0...(1 << 40), default: 0)),
       ],
+      plainAnswers: ["text/plain": .string("As the job wrote it")],
+      statuses: [404: "There is no such job among the caller's"]
+    )
+    return Route(
+      "GET",
+      "/v1/fog/jobs/{job_id}/logs",
+      scope: .read,
+      description: description,
       limits: Route.Limits(timeout: .seconds(3600))
     ) { [coordinator, followers, readers] request in
       let (follows, offset) = try request.validateQuery(unknown: .refused) { fields in

@@ -14,7 +14,9 @@ struct InvitationRoutes {
       "/v1/p2p/invitations/{id}",
       scope: .admin,
       summary: "Take an invitation back",
-      parameters: [.path("id", .string(), "The invitation_id")]
+      parameters: [.path("id", .string(), "The invitation_id")],
+      answer: .object(["invitation_id": .string(), "withdrawn": .boolean()]),
+      statuses: [404: "None of this id waits to be redeemed"]
     ) { [service] request in
       let id = request.parameter("id")
       let wasThere = try answering { () throws(StorageError) in try service.store.withdraw(id) }
@@ -34,11 +36,19 @@ struct InvitationRoutes {
       "/v1/p2p/invitations",
       scope: .admin,
       summary: "Make a link that lets one peer in, once",
-      body: .object([
-        "ttl_seconds": .integer("How long it is valid", 60...2_592_000, default: 86_400),
-        "node": .boolean("Whether the peer may register as a node of the fog"),
-        "note": .string("For the list of invitations"),
-      ])
+      body: .object(
+        [
+          "ttl_seconds": .integer("How long it is valid", 60...2_592_000, default: 86_400),
+          "node": .boolean("Whether the peer may register as a node of the fog"),
+          "note": .string("For the list of invitations", 0...200),
+        ],
+        unknown: .refused
+      ),
+      answer: .object([
+        "invitation_id": .string(), "link": .string("Whoever has it can join once"),
+        "expires_at": .string(format: "date-time"), "node": .boolean(),
+      ]),
+      status: 201
     ) { [service] request in
       let (ttl, mayBeNode, note) = try request.validate { fields in
         (
@@ -62,7 +72,16 @@ struct InvitationRoutes {
     .get(
       "/v1/p2p/invitations",
       scope: .admin,
-      summary: "List the invitations of the last time, without their secrets"
+      summary: "List the newest invitations, without their secrets",
+      answer: .object([
+        "invitations": .array(
+          .object([
+            "invitation_id": .string(), "created_at": .string(format: "date-time"),
+            "expires_at": .string(format: "date-time"), "node": .boolean(), "note": .string(),
+            "redeemed_by": Schema.string("A peer id").orNull,
+          ])
+        ), "total_count": .integer(),
+      ])
     ) { [service] _ in
       let found = try answering { () throws(StorageError) in try service.store.invitations() }
       return .data(

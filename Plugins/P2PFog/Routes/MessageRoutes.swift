@@ -20,19 +20,13 @@ struct MessageRoutes {
       "/v1/p2p/message",
       scope: .write,
       summary: "Send a message to a peer, one of its users, or every peer",
-      body: .object([
-        "recipient": .string("A peer id, USER@PEER_ID, a user of this gateway, or *"),
-        "message": .object(["type": .string(), "payload": .object([:])]),
-        "priority": .integer("Or low, normal, high, urgent", 1...10, default: 5),
-        "transport": .string(allowed: MessageRequest.Way.allCases.map(\.rawValue)),
-        "hops": .integer("Of a circuit, with betanet", 2...6),
-        "wait_seconds": .integer(
-          "For the receipt, unless \(Receipts.limit) others wait",
-          0...30,
-          default: 0
-        ),
-      ]),
+      body: Self.body,
       answer: Self.message,
+      status: 202,
+      statuses: [
+        404: "The peer is not known here",
+        507: "STORAGE_FULL: no message is taken until the operator has made room",
+      ],
       limits: Route.Limits(timeout: .seconds(40))
     ) { [service] request in
       let order = try request.validate { MessageRequest(&$0) }
@@ -53,8 +47,8 @@ struct MessageRoutes {
         "List your messages, the newest first; with after, those since then, the oldest first",
       parameters: [
         .query("direction", .string(allowed: ["in", "out"])),
-        .query("status", .string("As received, read, sent, delivered, undelivered")),
-        .query("type", .string()), .query("peer", .string("A peer id")),
+        .query("status", .string("As received, read, sent, delivered, undelivered", 1...32)),
+        .query("type", .string("", 1...32)), .query("peer", PeerRoutes.peerID("A peer id")),
         .query("after", .integer("A message's number", 0...Int.max)),
         .query("limit", .integer("Messages on a page", 1...200, default: 50)),
         .query("offset", .integer("Messages to pass over", 0...1_000_000, default: 0)),
@@ -63,7 +57,10 @@ struct MessageRoutes {
           .string("peer for messages to the peer itself (admin)", allowed: ["user", "peer"])
         ),
       ],
-      answer: .object(["messages": .array(Self.message), "total_count": .integer()])
+      answer: .object([
+        "messages": .array(Self.message), "total_count": .integer(), "limit": .integer(),
+        "offset": .integer(), "user_id": .string(),
+      ])
     ) { [service] request in
       let owner = try Self.owner(request)
       let (filter, limit, offset) = try request.validateQuery(unknown: .refused) { fields in
@@ -101,7 +98,8 @@ struct MessageRoutes {
       scope: .read,
       summary: "Show a message and what became of it",
       parameters: [Self.id],
-      answer: Self.message
+      answer: Self.message,
+      statuses: [404: "There is none of this id among the caller's"]
     ) { [service] request in
       let id = request.parameter("id")
       let owner = try Self.owner(request)
@@ -118,7 +116,12 @@ struct MessageRoutes {
       "/v1/p2p/messages/read",
       scope: .write,
       summary: "Note that your messages up to a number have been read",
-      body: .object(["up_to": .integer("A message's number", 0...Int.max)])
+      body: .object(
+        ["up_to": .integer("A message's number", 0...Int.max)],
+        required: ["up_to"],
+        unknown: .refused
+      ),
+      answer: .object(["read": .integer("How many became read by this")])
     ) { [service] request in
       let owner = request.caller.subject
       let number = try request.validate { $0.integer("up_to", 0...Int.max) }
@@ -134,7 +137,9 @@ struct MessageRoutes {
       "/v1/p2p/messages/{id}",
       scope: .write,
       summary: "Delete a message from your boxes",
-      parameters: [Self.id]
+      parameters: [Self.id],
+      answer: .object(["message_id": .string(), "deleted": .boolean()]),
+      statuses: [404: "There is none of this id among the caller's"]
     ) { [service] request in
       let id = request.parameter("id")
       let owner = request.caller.subject
@@ -164,9 +169,43 @@ struct MessageRoutes {
 
   private static let id = Parameter.path("id", .string(), "The message_id")
 
+  private static let body = Schema.object(
+    [
+      "recipient": .string("A peer id, USER@PEER_ID, a user of this gateway, or *", 1...256),
+      "message": .object(
+        [
+          "type": .string("text when absent", 1...32, pattern: "^[a-z][a-z0-9_.]*$"),
+          "payload": Schema(json: [
+            "description": .string(
+              "Any JSON of at most \(PeerMessage.payloadLimit) bytes; {} when absent"
+            )
+          ]),
+        ],
+        unknown: .refused
+      ),
+      "priority": .any(of: [
+        .integer("", 1...10, default: 5), .string(allowed: ["low", "normal", "high", "urgent"]),
+      ]),
+      "transport": .string(
+        "auto when absent",
+        allowed: MessageRequest.Way.allCases.map(\.rawValue)
+      ),
+      "hops": .integer("Of a circuit, with the transport betanet alone", 2...6),
+      "wait_seconds": .integer(
+        "For the receipt, unless \(Receipts.limit) others wait",
+        0...30,
+        default: 0
+      ),
+      "encryption": Schema(json: ["const": true, "description": "Every message is encrypted"]),
+      "delivery_receipt": Schema(json: ["const": true, "description": "Every message has one"]),
+    ],
+    required: ["recipient", "message"],
+    unknown: .refused
+  )
+
   private static let message = Schema.object([
     "message_id": .string(), "number": .integer(), "direction": .string(), "sender": .string(),
-    "recipient": .string(), "message": .object(["type": .string(), "payload": .object([:])]),
+    "recipient": .string(), "message": .object(["type": .string(), "payload": Schema(json: [:])]),
     "priority": .integer(), "status": .string(), "transport_used": .string(),
     "sent_at": .string(format: "date-time"), "at": .string(format: "date-time"),
     "hops": .integer(), "delivery_time_ms": .number(), "reason": .string(),

@@ -6,14 +6,19 @@ enum IdempotencyField {
   /// Characters of a key.
   static let length = 16...64
 
-  static let parameter = Parameter.header(
-    name,
-    .string(
-      "Visible ASCII, of your choice, new for each new request; bare or in quotation marks",
-      length
-    ),
-    "Sent again with the same body, a request gives its first answer and changes nothing"
-  )
+  /// What a reader of the API is told of it.
+  static func parameter(isRequired: Bool = false) -> Parameter {
+    .header(
+      name,
+      .string(
+        "Visible ASCII, of your choice, new for each new request; bare or in quotation marks",
+        length,
+        pattern: "^[!#-~]*$"
+      ),
+      "Sent again with the same body, a request gives its first answer and changes nothing",
+      required: isRequired
+    )
+  }
 
   /// The key of a request; on routes that can do without, `nil` when it is absent.
   ///

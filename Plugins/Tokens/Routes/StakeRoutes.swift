@@ -31,18 +31,20 @@ struct StakeRoutes {
       "/v1/tokens/stake",
       scope: .write,
       summary: "Stake FOG for a time: it votes and earns, and cannot be spent",
-      parameters: [IdempotencyField.parameter],
+      parameters: [IdempotencyField.parameter()],
       body: .object(
         [
-          "amount": TokenSchemas.amount,
+          "amount": TokenSchemas.sentAmount,
           "lock_seconds": .integer(
             "How long it is locked; the policy's minimum when absent",
             0...Policy.longestLockSeconds
           ),
         ],
-        required: ["amount"]
+        required: ["amount"],
+        unknown: .refused
       ),
-      answer: TokenSchemas.staked
+      answer: TokenSchemas.staked,
+      statuses: [409: "INSUFFICIENT_BALANCE"]
     ) { [ledger] request in
       let account = try request.caller.account()
       let key = try IdempotencyField.read(request, "stake", try request.json())
@@ -63,15 +65,17 @@ struct StakeRoutes {
       "/v1/tokens/unstake",
       scope: .write,
       summary: "Take staked FOG back after its lock, with its reward",
-      parameters: [IdempotencyField.parameter],
+      parameters: [IdempotencyField.parameter()],
       body: .object(
         [
-          "amount": TokenSchemas.amount,
-          "stake_id": .string("Take it from this stake alone", 1...20),
+          "amount": TokenSchemas.sentAmount,
+          "stake_id": .string("Take it from this stake alone", 1...19, pattern: "^[0-9]+$"),
         ],
-        required: ["amount"]
+        required: ["amount"],
+        unknown: .refused
       ),
-      answer: TokenSchemas.staked
+      answer: TokenSchemas.staked,
+      statuses: [409: "INSUFFICIENT_STAKE or STAKE_LOCKED"]
     ) { [ledger] request in
       let account = try request.caller.account()
       let key = try IdempotencyField.read(request, "unstake", try request.json())
@@ -94,7 +98,7 @@ struct StakeRoutes {
       "/v1/tokens/claim",
       scope: .write,
       summary: "Have paid out what your stakes have earned so far",
-      parameters: [IdempotencyField.parameter],
+      parameters: [IdempotencyField.parameter()],
       answer: TokenSchemas.staked
     ) { [ledger] request in
       let account = try request.caller.account()

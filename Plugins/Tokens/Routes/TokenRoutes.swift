@@ -63,7 +63,7 @@ struct TokenRoutes {
       parameters: [
         .query("limit", .integer("Transactions on a page", 1...100, default: 20)),
         .query("offset", .integer("Transactions to pass over", 0...1_000_000_000, default: 0)),
-        .query("before", .integer("Only those with a smaller tx_id")),
+        .query("before", .integer("Only those with a smaller tx_id", 1...Int.max)),
         .query("kind", .string(allowed: EntryKind.allCases.map(\.rawValue))),
         .query("direction", .string(allowed: History.Direction.allCases.map(\.rawValue))),
         .query("since", TokenSchemas.time), .query("until", TokenSchemas.time),
@@ -93,7 +93,8 @@ struct TokenRoutes {
       scope: .read,
       summary: "Show one of your transactions (with scope admin: any)",
       parameters: [.path("id", .string(), "The tx_id")],
-      answer: TokenSchemas.transaction
+      answer: TokenSchemas.transaction,
+      statuses: [404: "There is none of this id among the caller's"]
     ) { [ledger] request in
       let text = request.parameter("id")
       let own = try request.caller.account()
@@ -118,15 +119,20 @@ struct TokenRoutes {
       "/v1/tokens/transfer",
       scope: .write,
       summary: "Send FOG to another account",
-      parameters: [IdempotencyField.parameter],
+      parameters: [IdempotencyField.parameter(isRequired: true)],
       body: .object(
         [
-          "to": .string("An account that has been opened", 1...AccountName.longest),
-          "amount": TokenSchemas.amount, "memo": .string("", 0...255),
+          "to": TokenSchemas.account, "amount": TokenSchemas.sentAmount,
+          "memo": .string("", 0...255),
         ],
-        required: ["to", "amount"]
+        required: ["to", "amount"],
+        unknown: .refused
       ),
-      answer: TokenSchemas.transfer
+      answer: TokenSchemas.transfer,
+      statuses: [
+        400: "IDEMPOTENCY_KEY_REQUIRED", 404: "UNKNOWN_ACCOUNT", 409: "INSUFFICIENT_BALANCE",
+        422: "VALIDATION_ERROR, or IDEMPOTENCY_CONFLICT: the key came with another body",
+      ]
     ) { [ledger] request in
       let from = try request.caller.account()
       let body = try request.json()
@@ -148,15 +154,21 @@ struct TokenRoutes {
       summary: isMint
         ? "Issue FOG to an account, within the maximum supply"
         : "Take FOG of an account out of the supply",
-      parameters: [IdempotencyField.parameter],
+      parameters: [IdempotencyField.parameter(isRequired: true)],
       body: .object(
         [
-          "account": .string("An account that has been opened", 1...AccountName.longest),
-          "amount": TokenSchemas.amount, "reason": .string("Kept in the journal", 1...255),
+          "account": TokenSchemas.account, "amount": TokenSchemas.sentAmount,
+          "reason": .string("Kept in the journal", 1...255),
         ],
-        required: ["account", "amount", "reason"]
+        required: ["account", "amount", "reason"],
+        unknown: .refused
       ),
-      answer: TokenSchemas.issue
+      answer: TokenSchemas.issue,
+      statuses: [
+        400: "IDEMPOTENCY_KEY_REQUIRED", 404: "UNKNOWN_ACCOUNT",
+        409: isMint ? "SUPPLY_CAP" : "INSUFFICIENT_BALANCE",
+        422: "VALIDATION_ERROR, or IDEMPOTENCY_CONFLICT: the key came with another body",
+      ]
     ) { [ledger] request in
       let body = try request.json()
       let key = try IdempotencyField.read(request, kind.rawValue, body, isRequired: true)

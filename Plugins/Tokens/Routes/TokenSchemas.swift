@@ -6,6 +6,18 @@ enum TokenSchemas {
     "FOG, a decimal text like 12.5 with at most 18 decimals",
     1...64
   )
+  /// An amount as a request may have it.
+  static let sentAmount = Schema.string(
+    "FOG, more than 0, a decimal text like 12.5 with at most 18 decimals",
+    1...64,
+    pattern: #"^(?!0(\.0+)?$)(0|[1-9][0-9]{0,11})(\.[0-9]{1,18})?$"#
+  )
+  /// An account as a request may name it.
+  static let account = Schema.string(
+    "An account that has been opened",
+    1...AccountName.longest,
+    pattern: #"^[^\u0000-\u001F\u007F]*$"#
+  )
   static let time = Schema.string(format: "date-time")
 
   static let status = Schema.object([
@@ -19,7 +31,7 @@ enum TokenSchemas {
   static let transaction = Schema.object([
     "tx_id": .string(), "type": .string(allowed: EntryKind.allCases.map(\.rawValue)),
     "amount": amount, "timestamp": time, "status": .string("confirmed"),
-    "from_account": .string(), "to_account": .string(),
+    "from_account": Schema.string().orNull, "to_account": Schema.string().orNull,
     "direction": .string(allowed: History.Direction.allCases.map(\.rawValue)),
     "changes": .object(
       ["balance": amount, "staked": amount, "locked": amount],
@@ -36,7 +48,8 @@ enum TokenSchemas {
       "False: the count and the filters saw the newest 50,000 alone; go on with next_before"
     ),
     "limit": .integer(),
-    "offset": .integer(), "next_before": .integer("`before` of the next page; null at the end"),
+    "offset": .integer(),
+    "next_before": Schema.integer("`before` of the next page; null at the end").orNull,
     "user_account": .string(),
   ])
 
@@ -73,7 +86,7 @@ enum TokenSchemas {
     "parameters": .object([:]), "votes_for": amount, "votes_against": amount,
     "votes_abstain": amount, "quorum_required": amount, "quorum_met": .boolean(),
     "created_at": time, "voting_start": time, "voting_end": time, "executable_at": time,
-    "executed_at": time,
+    "executed_at": time.orNull,
     "status": .string(allowed: Proposal.Status.allCases.map(\.rawValue)),
   ])
 

@@ -12,19 +12,28 @@ struct FileRoutes {
       scope: .read,
       summary: "Show one file",
       parameters: [Self.id],
-      answer: Self.file
+      answer: Self.file,
+      statuses: Self.missing
     ) { [documents] request in
       .data(try Self.find(request, documents).json, message: "File retrieved successfully")
     }
-    Route.get(
+    Route(
+      "GET",
       "/v1/files/{id}/content",
       scope: .read,
-      summary: "Download a file, whole or a range of it",
-      parameters: [
-        Self.id, .header("Range", .string(), "One range of bytes, as bytes=0-1023"),
-        .header("If-None-Match", .string(), "The ETag of what the client has"),
-        .header("If-Range", .string(), "The ETag the range belongs to"),
-      ]
+      description: RouteDescription(
+        "Download a file, whole or a range of it",
+        parameters: [
+          Self.id, .header("Range", .string(), "One range of bytes, as bytes=0-1023"),
+          .header("If-None-Match", .string(), "The ETag of what the client has"),
+          .header("If-Range", .string(), "The ETag the range belongs to"),
+        ],
+        plainAnswers: ["*/*": .binary],
+        statuses: [
+          206: "The range", 304: "The client has it already",
+          404: "There is no such file of the caller's", 416: "The range is beyond the file's end",
+        ]
+      )
     ) { [documents] request in
       try FileContent.answer(request, try Self.find(request, documents), documents)
     }
@@ -33,7 +42,11 @@ struct FileRoutes {
       scope: .write,
       summary: "Delete a file and what was indexed of it",
       parameters: [Self.id],
-      answer: .object(["file_id": .string(format: "uuid"), "deleted": .boolean()])
+      answer: .object([
+        "file_id": .string(format: "uuid"), "filename": .string(), "deleted": .boolean(),
+        "user_id": .string(),
+      ]),
+      statuses: Self.missing
     ) { [documents] request in
       let id = request.parameter("id")
       let owner = request.caller.visibleOwner
@@ -59,11 +72,12 @@ struct FileRoutes {
       parameters: [
         .query("limit", .integer("Files on a page", 1...100, default: 20)),
         .query("offset", .integer("Files to pass over", 0...1_000_000_000, default: 0)),
-        .query("category", .string()), .query("content_type", .string()),
+        .query("category", .string("", 1...64)), .query("content_type", .string("", 1...127)),
         .query("status", .string(allowed: FileRecord.Status.allCases.map(\.rawValue))),
       ],
       answer: .object([
-        "files": .array(Self.file), "total_count": .integer(), "user_id": .string(),
+        "files": .array(Self.file), "total_count": .integer(), "limit": .integer(),
+        "offset": .integer(), "user_id": .string(),
       ])
     ) { [documents] request in
       let caller = request.caller
@@ -104,13 +118,16 @@ struct FileRoutes {
 
   private static let id = Parameter.path("id", .string(format: "uuid"), "The file_id of the upload")
 
+  private static let missing: [UInt16: String] = [404: "There is no such file of the caller's"]
+
   /// What is known of a file.
   static let file = Schema.object([
     "file_id": .string(format: "uuid"), "filename": .string(), "title": .string(),
     "size": .integer("Bytes"), "content_type": .string("As the bytes show"),
-    "claimed_type": .string("As the sender said"), "type_matches": .boolean(),
+    "claimed_type": Schema.string("As the sender said").orNull, "type_matches": .boolean(),
     "status": .string(allowed: FileRecord.Status.allCases.map(\.rawValue)),
-    "user_id": .string(), "sha256": .string(), "category": .string(),
+    "user_id": .string(), "sha256": .string(),
+    "category": Schema.string().orNull,
     "tags": .array(.string()), "metadata": .object([:]), "indexed": .boolean(),
     "index": .object([
       "chunks": .integer(), "sections": .integer(), "words": .integer(),

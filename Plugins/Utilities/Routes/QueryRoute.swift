@@ -48,14 +48,19 @@ struct QueryRoute {
         "A model of yours that also phrases the answer, in the modes comprehensive and creative",
         1...64
       ),
-      "filters": .object([
-        "document_types": .array(.string(), "Content types", 0...20),
-        "file_ids": .array(.string(format: "uuid"), "", 0...100),
-        "confidence_threshold": .number("Least relevance of a source, 0 to 1"),
-        "category": .string(), "tags": .array(.string(), "All of them", 0...32),
-      ]),
+      "filters": .object(
+        [
+          "document_types": .array(.string("", 1...127), "Content types", 0...20),
+          "file_ids": .array(.string("", 36...36, format: "uuid"), "", 0...100),
+          "confidence_threshold": .number("Least relevance of a source", 0...1),
+          "category": .string("", 1...64),
+          "tags": .array(.string("", 1...64), "All of them", 0...32),
+        ],
+        unknown: .refused
+      ),
     ],
-    required: ["query"]
+    required: ["query"],
+    unknown: .refused
   )
 
   private static let answer = Schema.object([
@@ -65,7 +70,8 @@ struct QueryRoute {
         "document_id": .string(), "file_id": .string(), "title": .string(),
         "relevance_score": .number(), "excerpt": .string(),
         "position": .object([
-          "chunk": .integer(), "section": .string(), "line": .integer(), "page": .integer(),
+          "chunk": .integer(), "section": .string(), "line": .integer(),
+          "page": Schema.integer().orNull,
           "start": .integer(), "end": .integer(),
         ]),
         "metadata": .object([:]),
@@ -73,13 +79,13 @@ struct QueryRoute {
     ),
     "confidence": .number("0 to 1; 0 exactly when nothing was found"),
     "confidence_explanation": .string(), "mode": .string(allowed: modes),
-    "phrased_answer": .object(
+    "phrased_answer": Schema.object(
       [
         "text": .string(), "model_id": .string(), "finish_reason": .string(),
         "truncated": .boolean("Whether the model could not read all of the passages"),
       ],
       "With model_id alone: in the model's words, which nothing vouches for; null when nothing was found"
-    ),
+    ).orNull,
     "processing_time_ms": .number(),
   ])
 }
