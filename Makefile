@@ -212,7 +212,7 @@ lint: swift
 	  $$compile -I "$$wire" -module-name $$name -emit-module -emit-module-path "$$wire/$$name.swiftmodule" "$$@" || status=$$?
 	}
 	module Wire Host/Wire/*.swift
-	module PluginStorage Plugins/Storage/*.swift
+	module PluginStorage Plugins/Storage/*.swift Plugins/Storage/Tar/*.swift
 	module Peering $$peering
 	for target in Tests/Fuzz/*.swift; do $$compile -typecheck -I "$$wire" $$target || status=$$?; done
 	exit $$status

@@ -99,7 +99,7 @@ let package = Package(
       linkerSettings: sealed
     ),
 
-    // What several plugins share: SQLite, files, digests.
+    // What several plugins share: SQLite, files, digests, archives.
     .target(
       name: "PluginStorage",
       dependencies: ["CSQLite", "COpenSSL"],
@@ -208,6 +208,19 @@ let package = Package(
       path: "PluginSDK/Templates/swift/Tests/HelloSwiftTests",
       swiftSettings: tested
     ),
+    // What tests of several targets build their input with.
+    .target(
+      name: "TestSupport",
+      dependencies: ["PluginStorage"],
+      path: "Tests/Support",
+      swiftSettings: tested
+    ),
+    .testTarget(
+      name: "PluginStorageTests",
+      dependencies: ["PluginStorage", "TestSupport"],
+      path: "Tests/PluginStorageTests",
+      swiftSettings: tested
+    ),
     .testTarget(
       name: "UtilitiesTests",
       dependencies: ["Utilities", "PluginStorage", "GatewayPlugin", "Wire"],
@@ -217,20 +230,22 @@ let package = Package(
     ),
     .testTarget(
       name: "AgentForgeTests",
-      dependencies: ["AgentForge", "PluginStorage", "CForge", "GatewayPlugin", "Wire"],
+      dependencies: [
+        "AgentForge", "PluginStorage", "CForge", "GatewayPlugin", "Wire", "TestSupport",
+      ],
       path: "Tests/AgentForgeTests",
       exclude: ["Reference"],
       swiftSettings: tested
     ),
     .testTarget(
       name: "TokensTests",
-      dependencies: ["Tokens", "PluginStorage", "GatewayPlugin", "Wire"],
+      dependencies: ["Tokens", "PluginStorage", "GatewayPlugin", "Wire", "TestSupport"],
       path: "Tests/TokensTests",
       swiftSettings: tested
     ),
     .testTarget(
       name: "PeeringTests",
-      dependencies: ["Peering", "PluginStorage", "Wire"],
+      dependencies: ["Peering", "PluginStorage", "Wire", "TestSupport"],
       path: "Tests/PeeringTests",
       exclude: ["Reference"],
       swiftSettings: tested
@@ -239,6 +254,7 @@ let package = Package(
       name: "P2PFogTests",
       dependencies: [
         "P2PFog", "AgentForge", "CZlib", "Peering", "PluginStorage", "GatewayPlugin", "Wire",
+        "TestSupport",
       ],
       path: "Tests/P2PFogTests",
       swiftSettings: tested

@@ -1,5 +1,6 @@
 import Glibc
 import PluginStorage
+import TestSupport
 import Testing
 
 @testable import AgentForge
@@ -81,9 +82,9 @@ struct ModelRoutesTests {
     let folder = TemporaryFolder()
     let store = try ModelStoreTests.store(folder)
     let record = try store.store(ModelStoreTests.model(), ModelStoreTests.facts())
-    let files = try TarTests.read(Self.archive(store, record))
+    let files = try TarBuilder.files(Self.archive(store, record))
     let foreign = files.filter { ["config.json", "model.safetensors"].contains($0.name) }
-    let json = try Self.send(store, TarTests.archive(foreign))
+    let json = try Self.send(store, TarBuilder.archive(foreign))
     #expect(json["name"] == "imported model" && json["metrics"] == [:])
     #expect(json["phases_completed"] == [])
     let larger = try store.store(
@@ -93,11 +94,11 @@ struct ModelRoutesTests {
       ),
       ModelStoreTests.facts()
     )
-    let without = try TarTests.read(Self.archive(store, larger)).filter {
+    let without = try TarBuilder.files(Self.archive(store, larger)).filter {
       $0.name != "tokenizer.json"
     }
     let failure = #expect(throws: Failure.self) {
-      try Self.send(store, TarTests.archive(without))
+      try Self.send(store, TarBuilder.archive(without))
     }
     #expect(failure?.status == 422 && Self.fields(failure) == ["tokenizer.json"])
   }
@@ -107,10 +108,10 @@ struct ModelRoutesTests {
     let folder = TemporaryFolder()
     let store = try ModelStoreTests.store(folder)
     let record = try store.store(ModelStoreTests.model(), ModelStoreTests.facts())
-    let files = try TarTests.read(Self.archive(store, record))
+    let files = try TarBuilder.files(Self.archive(store, record))
     func content(_ name: String) -> [UInt8] { files.first { $0.name == name }?.content ?? [] }
     func with(_ name: String, _ content: [UInt8]) -> [UInt8] {
-      TarTests.archive(files.map { $0.name == name ? (name, content) : $0 })
+      TarBuilder.archive(files.map { $0.name == name ? (name, content) : $0 })
     }
     var nan = content("model.safetensors")
     nan.replaceSubrange(nan.count - 4..<nan.count, with: [0, 0, 0xC0, 0x7F])
@@ -122,9 +123,9 @@ struct ModelRoutesTests {
     )
     for (bytes, expected) in [
       (Tar.end, ["config.json", "model.safetensors"]), ([], ["archive"]),
-      (TarTests.archive([("../config.json", [])]), ["../config.json"]),
-      (TarTests.archive([("./config.json", [])]), ["./config.json"]),
-      (TarTests.archive([("config.json", []), ("config.json", [])]), ["config.json"]),
+      (TarBuilder.archive([("../config.json", [])]), ["../config.json"]),
+      (TarBuilder.archive([("./config.json", [])]), ["./config.json"]),
+      (TarBuilder.archive([("config.json", []), ("config.json", [])]), ["config.json"]),
       (with("config.json", Array("{".utf8)), ["config.json"]),
       (with("config.json", Array("[]".utf8)), ["config.json"]),
       (
@@ -140,7 +141,16 @@ struct ModelRoutesTests {
       (with("model.safetensors", Array(nan.dropLast())), ["model.safetensors"]),
       (with("model.safetensors", nan), ["model.safetensors"]),
       (with("config.json", wide), [String](repeating: "model.safetensors", count: 6)),
-      (TarTests.header("config.json", type: "2") + Tar.end, ["archive"]),
+      (TarBuilder.archive(TarBuilder.link("config.json", "x")), ["archive"]),
+      (TarBuilder.archive(TarBuilder.same("config.json", "x")), ["archive"]),
+      (TarBuilder.archive(TarBuilder.folder("config.json")), ["archive"]),
+      (TarBuilder.archive(TarBuilder.header("config.json", type: "6")), ["archive"]),
+      (TarBuilder.archive(TarBuilder.header("config.json", prefix: "a")), ["a/config.json"]),
+      (
+        TarBuilder.archive(TarBuilder.pax("path", "a/b") + TarBuilder.file("config.json", "")),
+        ["a/b"]
+      ),
+      (TarBuilder.archive(TarBuilder.long("../x") + TarBuilder.file("config.json", "")), ["../x"]),
       (Tar.header(name: "config.json", size: 70_000, seconds: 0), ["config.json"]),
     ] {
       let failure = #expect(throws: Failure.self, "\(expected)") { try Self.send(store, bytes) }
@@ -319,7 +329,7 @@ struct ModelRoutesTests {
     #expect(try store.delete(record.id, owner: "ada"))
     var bytes: [UInt8] = []
     try export.writeArchive { bytes += $0 }
-    #expect(try TarTests.read(bytes).count == 4)
+    #expect(try TarBuilder.files(bytes).count == 4)
     let failure = #expect(throws: Failure.self) { try ModelExport(record, store) }
     #expect(failure?.status == 404 && failure?.code == "RESOURCE_NOT_FOUND")
   }

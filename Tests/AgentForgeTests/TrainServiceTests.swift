@@ -1,6 +1,7 @@
 import GatewayPlugin
 import PluginStorage
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import AgentForge
@@ -194,7 +195,7 @@ struct TrainServiceTests {
       if part.count < piece { break }
     }
     #expect(bytes == whole)
-    #expect(try TarTests.read(bytes).map(\.name) == ModelFolder.File.allCases.map(\.rawValue))
+    #expect(try TarBuilder.files(bytes).map(\.name) == ModelFolder.File.allCases.map(\.rawValue))
     let other: JSON = ["model_id": .string(record.id), "offset": 0, "length": 10]
     #expect(try desk.ask("export", other, "fog:b")["error"]?["code"] == "RESOURCE_NOT_FOUND")
     #expect(

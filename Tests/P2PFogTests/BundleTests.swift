@@ -1,4 +1,6 @@
 import Glibc
+import PluginStorage
+import TestSupport
 import Testing
 
 @testable import P2PFog
@@ -18,7 +20,7 @@ struct Trick: Sendable, CustomTestStringConvertible {
 
 @Suite("Bundles")
 struct BundleTests {
-  typealias B = BundleBuilder
+  typealias B = TarBuilder
 
   static let limits = BundleRules.Limits(bytes: 100_000)
 
@@ -159,7 +161,7 @@ struct BundleTests {
     let folder = WorkerFolder()
     mkdir(folder.path + "/work", 0o700)
     // A good file before: nothing of it is there either.
-    folder.write("bundle", B.file("first", "fine") + trick.entries + B.end)
+    folder.write("bundle", B.file("first", "fine") + trick.entries + Tar.end)
     let error = #expect(throws: BundleFault.self) {
       try BundleUnpacker.unpack(folder.path + "/bundle", into: folder.path + "/work", Self.limits)
     }

@@ -51,7 +51,7 @@ struct HostileNamesTests {
     #expect(throws: BundleFault.self) { _ = try BundleRules.names(path) }
     var rules = BundleRules(BundleRules.Limits(bytes: 1000))
     #expect(throws: BundleFault.self) {
-      _ = try rules.admit(BundleEntry("l", .link(path)))
+      _ = try rules.admit(TarEntry("l", .link(path)))
     }
   }
 

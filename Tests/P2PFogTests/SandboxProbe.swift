@@ -1,4 +1,6 @@
 import Foundation
+import PluginStorage
+import TestSupport
 
 @testable import P2PFog
 
@@ -89,9 +91,9 @@ enum SandboxProbe {
       guard (try? process.run()) != nil else { continue }
       process.waitUntilExit()
       guard process.terminationStatus == 0, let bytes = folder.read("probe") else { continue }
-      return BundleBuilder.gzip(
-        BundleBuilder.header("probe", size: bytes.count, mode: "0000755") + bytes
-          + BundleBuilder.padding(bytes.count) + BundleBuilder.end
+      return TarBuilder.gzip(
+        TarBuilder.header("probe", size: bytes.count, mode: "0000755") + bytes
+          + Tar.padding(bytes.count) + Tar.end
       )
     }
     return nil

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 @testable import P2PFog
@@ -32,7 +33,7 @@ struct SandboxTests {
     #expect(bench.coordinator.output("lease", "deep/file") == Array("result".utf8))
     #expect(
       bench.coordinator.book.withLock { $0.digests["lease/deep/file"] }
-        == BundleBuilder.sha256(Array("result".utf8))
+        == TarBuilder.sha256(Array("result".utf8))
     )
     #expect(end.usage.memoryPeakMegabytes > 0 && end.usage.wallMilliseconds > 0)
     #expect(end.usage.outputBytes == 6)

@@ -4,6 +4,7 @@ import Glibc
 import Peering
 import PluginStorage
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import P2PFog
@@ -133,7 +134,7 @@ final class WorkerBench: Sendable {
           fileID: fileID,
           filename: name,
           size: bytes.count,
-          sha256: BundleBuilder.sha256(bytes)
+          sha256: TarBuilder.sha256(bytes)
         )
       )
     }

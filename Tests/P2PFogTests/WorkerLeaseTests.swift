@@ -3,6 +3,7 @@ import GatewayPlugin
 import Glibc
 import Peering
 import PluginStorage
+import TestSupport
 import Testing
 
 @testable import P2PFog
@@ -34,13 +35,13 @@ struct WorkerLeaseTests {
     }
     bench.begin()
     let content = String(repeating: "0123456789abcdef", count: 50_000)
-    let bundle = BundleBuilder.gzip(
-      BundleBuilder.archive(
-        BundleBuilder.file(
+    let bundle = TarBuilder.gzip(
+      TarBuilder.archive(
+        TarBuilder.file(
           "run.sh",
           "cat data/big; cat data/big > outputs/big; : > outputs/empty\n"
         ),
-        BundleBuilder.file("data/big", content)
+        TarBuilder.file("data/big", content)
       )
     )
     let end = try bench.run("sh run.sh", bundle: bundle)
@@ -205,7 +206,7 @@ struct WorkerLeaseTests {
     let evil = try bench.run(
       "true",
       id: "evil",
-      bundle: BundleBuilder.archive(BundleBuilder.file("../x", "x"))
+      bundle: TarBuilder.archive(TarBuilder.file("../x", "x"))
     )
     #expect(evil.outcome == "failed" && evil.reason.hasPrefix("bundle: ") && evil.exitCode == nil)
     let parameters = try bench.run("true", id: "parameters") { $0.parameters = ["command": []] }
@@ -213,7 +214,7 @@ struct WorkerLeaseTests {
     let link = try bench.run(
       "true",
       id: "link",
-      bundle: BundleBuilder.archive(BundleBuilder.folder("x"), BundleBuilder.link("inputs", "x")),
+      bundle: TarBuilder.archive(TarBuilder.folder("x"), TarBuilder.link("inputs", "x")),
       files: [("a", [1])]
     )
     #expect(link.reason == "bundle: The bundle's entry inputs is no folder.")

@@ -1,6 +1,7 @@
 import Foundation
 import GatewayPlugin
 import PluginStorage
+import TestSupport
 import Testing
 
 @testable import AgentForge
@@ -86,18 +87,8 @@ struct WorkerTrainingTests {
     let report = try JSON.parse(bench.coordinator.output("lease", "report.json") ?? [])
     #expect(report["models"]?.asArray?.count == 1)
     // The archive is one that the import reads.
-    var reader = AgentForge.TarReader()
     let archive = try #require(bench.coordinator.output("lease", "model.tar"))
-    var offset = 0
-    var names: [String] = []
-    reading: while true {
-      switch try reader.next(archive.span, from: &offset) {
-      case .begin(let name, _): names.append(name)
-      case .needMore: break reading
-      case .data, .end: break
-      }
-    }
-    try reader.finish()
+    let names = try TarBuilder.files(archive).map(\.name)
     #expect(names == ModelFolder.File.allCases.map(\.rawValue))
     bench.expect("all of it is removed here") {
       (try? forge.queue.store.owners(beginning: "fog:")) == []

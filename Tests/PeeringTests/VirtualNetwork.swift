@@ -1,3 +1,5 @@
+import TestSupport
+
 @testable import Peering
 
 /// Peers whose overlays are connected in memory, with time that passes only here.

@@ -1,5 +1,6 @@
 import Foundation
 import PluginStorage
+import TestSupport
 import Testing
 
 @testable import Tokens
@@ -65,7 +66,7 @@ struct AmountTests {
     }
     let whole = "123456789012.123456789012345678"
     for count in 0...whole.count { _ = check(String(whole.prefix(count))) }
-    var random = SplitMix(state: 5)
+    var random = SeededGenerator(seed: 5)
     let alphabet = Array("00123456789..-+e ,")
     var read = 0
     for _ in 0..<20_000 {
@@ -82,7 +83,7 @@ struct AmountTests {
     "limbs have the amount's sign, fit SQLite's integers, and give the amount back, also summed"
   )
   func limbs() throws {
-    var random = SplitMix(state: 7)
+    var random = SeededGenerator(seed: 7)
     var sum = Amount.zero
     var columns: (Int64, Int64, Int64) = (0, 0, 0)
     for _ in 0..<10_000 {
@@ -109,7 +110,7 @@ struct AmountTests {
         == "9999999999.999999999999999999"
     )
     #expect(try Amount("100").share(1, of: 10_000).description == "0.01")
-    var random = SplitMix(state: 9)
+    var random = SeededGenerator(seed: 9)
     for _ in 0..<1000 {
       let amount = Amount(units: Int128.random(in: 0...1_000_000_000_000, using: &random))
       let numerator = Int128.random(in: 0...1_000_000, using: &random)

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import GatewayPlugin
@@ -43,7 +44,7 @@ struct ContributionTests {
 
   @Test("the rule agrees with the original's code in floating point, on random contributions")
   func agrees() throws {
-    var random = SplitMix(state: 3)
+    var random = SeededGenerator(seed: 3)
     for _ in 0..<1000 {
       func draw(_ range: ClosedRange<Double>) -> Double { Double.random(in: range, using: &random) }
       let (c, m, b, s) = (draw(0...100), draw(0...100), draw(0...100), draw(0...100))

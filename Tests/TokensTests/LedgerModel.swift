@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Tokens
@@ -7,7 +8,7 @@ struct LedgerModel {
   private static let fee = Amount.unitsOfOne / 100
 
   let book: Book
-  var random: SplitMix
+  var random: SeededGenerator
   private(set) var balance: [String: Int128] = [:]
   private(set) var staked: [String: Int128] = [:]
   private(set) var locked: [String: Int128] = [:]
@@ -16,7 +17,7 @@ struct LedgerModel {
 
   init(_ book: Book, seed: UInt64, users: [String]) throws {
     self.book = book
-    random = SplitMix(state: seed)
+    random = SeededGenerator(seed: seed)
     for user in users {
       try book.open(user)
       balance[user] = 1000 * Amount.unitsOfOne

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import GatewayPlugin
@@ -44,7 +45,7 @@ struct PropertyTests {
     _ book: Book,
     _ writer: Int,
     _ turn: Int,
-    _ random: inout SplitMix,
+    _ random: inout SeededGenerator,
     _ tally: Tally
   ) {
     let from = users[Int.random(in: 0..<8, using: &random)]
@@ -87,7 +88,7 @@ struct PropertyTests {
     for writer in 0..<64 {
       group.enter()
       Thread {
-        var random = SplitMix(state: UInt64(writer))
+        var random = SeededGenerator(seed: UInt64(writer))
         for turn in 0..<20 { Self.write(book, writer, turn, &random, tally) }
         group.leave()
       }.start()

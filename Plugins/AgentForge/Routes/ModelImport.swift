@@ -76,12 +76,12 @@ package final class ModelImport: BodySink {
       do { event = try reader.next(bytes, from: &offset) } catch { throw Self.refusal(error) }
       switch event {
       case .needMore: return
-      case .begin(let name, let size): try begin(name, size)
+      case .entry(let entry): try begin(entry)
       case .data(let range):
         try answering { () throws(StorageError) in
           try part?.content.write(bytes.extracting(range))
         }
-      case .end: part = nil
+      case .endOfFile: part = nil
       }
     }
   }
@@ -107,10 +107,13 @@ package final class ModelImport: BodySink {
     incoming = nil
   }
 
-  private func begin(_ name: String, _ size: Int) throws {
+  private func begin(_ entry: TarEntry) throws {
     let known = ModelFolder.File.allCases.map(\.rawValue)
-    let shown = String(name.unicodeScalars.prefix(64))
-    guard let file = ModelFolder.File(rawValue: name) else {
+    let shown = String(entry.path.unicodeScalars.prefix(64))
+    guard case .file(let size, _) = entry.kind else {
+      throw Self.refusal("\(shown) is no plain file; send files alone, without folders")
+    }
+    guard let file = ModelFolder.File(rawValue: entry.path) else {
       throw Failure.validation([
         FieldError(
           field: shown,
@@ -119,7 +122,7 @@ package final class ModelImport: BodySink {
         )
       ])
     }
-    guard names.insert(name).inserted else {
+    guard names.insert(entry.path).inserted else {
       throw Failure.validation([FieldError(field: shown, reason: "is given more than once")])
     }
     if let most = file.maxBytes, size > most {
@@ -149,6 +152,10 @@ package final class ModelImport: BodySink {
   }
 
   private static func refusal(_ error: TarError) -> Failure {
-    .validation([FieldError(field: "archive", reason: error.description)])
+    refusal("\(error); send the model's files as a tar archive of the form ustar")
+  }
+
+  private static func refusal(_ reason: String) -> Failure {
+    .validation([FieldError(field: "archive", reason: reason)])
   }
 }

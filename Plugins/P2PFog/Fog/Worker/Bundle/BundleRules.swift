@@ -1,3 +1,5 @@
+package import PluginStorage
+
 /// Decides of each entry of a bundle, in their order, whether it is taken, and where it goes.
 ///
 /// Nothing is written before the whole of an archive has passed. What is taken stands within the work folder under every
@@ -44,7 +46,7 @@ package struct BundleRules: Sendable {
   /// - Parameter entry: The next of the archive.
   /// - Returns: What is to be made.
   /// - Throws: `BundleFault` that names the entry.
-  package mutating func admit(_ entry: BundleEntry) throws(BundleFault) -> Step {
+  package mutating func admit(_ entry: TarEntry) throws(BundleFault) -> Step {
     entries += 1
     guard entries <= limits.entries else {
       throw BundleFault("The bundle has more than \(limits.entries) entries.")
@@ -85,10 +87,15 @@ package struct BundleRules: Sendable {
       }
       taken[path] = .file
       return .sameAs(path: path, original: names)
+    case .special:
+      throw Self.fault(
+        entry.path,
+        "is a device, a pipe or of a kind that is not taken; pack files, folders and links"
+      )
     }
   }
 
-  private mutating func makeParents(of path: [String], _ entry: BundleEntry) throws(BundleFault) {
+  private mutating func makeParents(of path: [String], _ entry: TarEntry) throws(BundleFault) {
     for depth in 1..<max(1, path.count) {
       let parent = Array(path.prefix(depth))
       switch taken[parent] {

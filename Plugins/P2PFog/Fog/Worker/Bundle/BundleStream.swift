@@ -1,3 +1,5 @@
+import PluginStorage
+
 /// An archive with or without gzip, read piece by piece and held to the rules; it writes nothing.
 package struct BundleStream: ~Copyable {
   /// What comes next of a bundle that is taken.
@@ -11,7 +13,7 @@ package struct BundleStream: ~Copyable {
   /// Gets each event, and the bytes that its range is of.
   package typealias Handler = (Event, Span<UInt8>) throws(BundleFault) -> Void
 
-  private var archive = ArchiveReader()
+  private var archive = TarReader()
   private var rules: BundleRules
   private var gunzip: Gunzip?
   private var head: [UInt8] = []
@@ -63,13 +65,15 @@ package struct BundleStream: ~Copyable {
 
   private static func parse(
     _ bytes: Span<UInt8>,
-    _ archive: inout ArchiveReader,
+    _ archive: inout TarReader,
     _ rules: inout BundleRules,
     _ handle: Handler
   ) throws(BundleFault) {
     var offset = 0
     while true {
-      switch try archive.next(bytes, from: &offset) {
+      let event: TarReader.Event
+      do { event = try archive.next(bytes, from: &offset) } catch { throw BundleFault(error) }
+      switch event {
       case .needMore: return
       case .entry(let entry): try handle(.step(try rules.admit(entry)), bytes)
       case .data(let range): try handle(.data(range), bytes)
@@ -83,6 +87,6 @@ package struct BundleStream: ~Copyable {
   /// - Throws: `BundleFault`.
   package func finish() throws(BundleFault) {
     try gunzip?.finish()
-    try archive.finish()
+    do { try archive.finish() } catch { throw BundleFault(error) }
   }
 }

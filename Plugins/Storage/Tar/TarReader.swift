@@ -1,19 +1,18 @@
 /// Takes a tar archive apart as it arrives: files, folders and links, as ustar, GNU tar and pax (POSIX.1-2001) write them.
 ///
-/// What an entry says is told as it stands; whether it is taken, `BundleRules` decides. Devices, sparse files, and sizes
-/// that are no octal number are refused here.
-package struct ArchiveReader: Sendable {
-  /// What headers and files are padded to.
-  package static let block = 512
-  /// Bytes of a header that only extends the next one.
-  private static let maxExtension = 64 << 10
-  /// Zeros after the end; archives are filled up to a multiple of some block.
-  private static let maxAfter = 1 << 20
+/// What an entry says is told as it stands; whether it is taken, its reader decides. At most a header and what extends it
+/// are held in memory.
+package struct TarReader: Sendable {
+  /// The most bytes of a header that only extends the next one, and of the zeros after the end: archives are filled up
+  /// to a multiple of some block.
+  private static let maxExtraBytes = 64 << 10
+  /// The most headers that extend one entry.
+  private static let maxExtensions = 4
 
   /// What comes next.
   package enum Event: Equatable {
     /// An entry; a file's bytes follow it.
-    case entry(BundleEntry)
+    case entry(TarEntry)
     /// Bytes of the file: this range of what was given.
     case data(Range<Int>)
     /// The file is whole.
@@ -47,16 +46,16 @@ package struct ArchiveReader: Sendable {
   ///   - bytes: What has come; the whole of it until it is used up.
   ///   - offset: Where reading goes on; moved past what was used.
   /// - Returns: What came.
-  /// - Throws: `BundleFault` at the first byte that decides it.
+  /// - Throws: `TarError` at the first byte that decides it.
   package mutating func next(
     _ bytes: Span<UInt8>,
     from offset: inout Int
-  ) throws(BundleFault) -> Event {
+  ) throws(TarError) -> Event {
     while true {
       switch state {
       case .file(let left, let size):
         if left == 0 {
-          state = .padding(left: Self.padding(size))
+          state = .padding(left: Tar.gap(size))
           return .endOfFile
         }
         let count = min(left, bytes.count - offset)
@@ -67,22 +66,20 @@ package struct ArchiveReader: Sendable {
       case .extending(let type, let size):
         guard take(size, bytes, &offset) else { return .needMore }
         try extend(type)
-        state = .padding(left: Self.padding(size))
+        state = .padding(left: Tar.gap(size))
       case .padding(let left):
         let count = min(left, bytes.count - offset)
         offset += count
         state = left == count ? .header : .padding(left: left - count)
         if left > count { return .needMore }
       case .header, .zeroBlock:
-        guard take(Self.block, bytes, &offset) else { return .needMore }
+        guard take(Tar.block, bytes, &offset) else { return .needMore }
         let header = pending
         pending = []
         if let entry = try begin(header) { return .entry(entry) }
       case .after(let count):
         guard offset < bytes.count else { return .needMore }
-        guard count < Self.maxAfter, bytes[offset] == 0 else {
-          throw BundleFault("Something follows the end of the archive.")
-        }
+        guard count < Self.maxExtraBytes, bytes[offset] == 0 else { throw .bytesAfterEnd }
         offset += 1
         state = .after(bytes: count + 1)
       }
@@ -90,13 +87,9 @@ package struct ArchiveReader: Sendable {
   }
 
   /// Checks that the archive is whole: its end has come.
-  package func finish() throws(BundleFault) {
-    guard case .after = state else {
-      throw BundleFault("The archive ends before its end mark; upload it again.")
-    }
+  package func finish() throws(TarError) {
+    guard case .after = state else { throw .noEnd }
   }
-
-  private static func padding(_ size: Int) -> Int { (block - size % block) % block }
 
   /// Collects `count` bytes in `pending`; false when more are needed.
   private mutating func take(_ count: Int, _ bytes: Span<UInt8>, _ offset: inout Int) -> Bool {
@@ -111,29 +104,23 @@ package struct ArchiveReader: Sendable {
 
 // MARK: - Headers
 
-extension ArchiveReader {
+extension TarReader {
   /// What a header begins; `nil` when nothing is told of it.
-  private mutating func begin(_ header: [UInt8]) throws(BundleFault) -> BundleEntry? {
+  private mutating func begin(_ header: [UInt8]) throws(TarError) -> TarEntry? {
     if header.allSatisfy({ $0 == 0 }) {
       if case .zeroBlock = state { state = .after(bytes: 0) } else { state = .zeroBlock }
       return nil
     }
-    if case .zeroBlock = state { throw BundleFault("An entry follows the end of the archive.") }
-    guard header[257..<262].elementsEqual("ustar".utf8) else {
-      throw BundleFault("The bundle is no tar archive (with or without gzip) of the form ustar.")
-    }
-    guard Self.octal(header[148..<156]) == Self.checksum(header) else {
-      throw BundleFault("A header's checksum is wrong; upload the bundle again.")
-    }
-    guard let size = Self.octal(header[124..<136]) else {
-      throw BundleFault("The size of an entry is no octal number.")
-    }
+    if case .zeroBlock = state { throw .entryAfterEnd }
+    guard header[257..<262].elementsEqual("ustar".utf8) else { throw .notAnArchive }
+    guard Self.octal(header[148..<156]) == Tar.checksum(header) else { throw .wrongChecksum }
+    guard let size = Self.octal(header[124..<136]) else { throw .unreadableSize }
     let type = header[156]
     switch type {
     case UInt8(ascii: "x"), UInt8(ascii: "g"), UInt8(ascii: "L"), UInt8(ascii: "K"):
       extensions += 1
-      guard size <= Self.maxExtension, extensions <= 4 else {
-        throw BundleFault("The headers before an entry are too long.")
+      guard size <= Self.maxExtraBytes, extensions <= Self.maxExtensions else {
+        throw .longExtension
       }
       state = .extending(type: type, left: size)
       return nil
@@ -146,11 +133,9 @@ extension ArchiveReader {
     _ header: [UInt8],
     _ type: UInt8,
     _ size: Int
-  ) throws(BundleFault) -> BundleEntry {
-    guard let name = path ?? Self.name(header) else {
-      throw BundleFault("The name of an entry is not UTF-8.")
-    }
-    let kind: BundleEntry.Kind
+  ) throws(TarError) -> TarEntry {
+    guard let name = path ?? Self.name(header) else { throw .notText(of: "the name of an entry") }
+    let kind: TarEntry.Kind
     switch type {
     case UInt8(ascii: "0"), 0:
       // An old form of folder: a file whose name ends with a slash.
@@ -163,26 +148,22 @@ extension ArchiveReader {
     case UInt8(ascii: "5"): kind = .folder
     case UInt8(ascii: "1"), UInt8(ascii: "2"):
       guard let target = target ?? Self.text(header[157..<257]) else {
-        throw BundleFault("The target of the link \(Self.shown(name)) is not UTF-8.")
+        throw .notText(of: "the target of a link")
       }
       kind = type == UInt8(ascii: "2") ? .link(target) : .sameAs(target)
-    default:
-      throw BundleFault(
-        "\(Self.shown(name)) is a device, a pipe or of a kind that is not taken; pack files, folders and links."
-      )
+    default: kind = .special
     }
     path = nil
     target = nil
     extensions = 0
-    if case .file = kind {
-      state = .file(left: size, size: size)
-    } else {
-      guard size == 0 else {
-        throw BundleFault("\(Self.shown(name)) is no file and says that it has bytes.")
-      }
+    switch kind {
+    case .file: state = .file(left: size, size: size)
+    case .special: state = .padding(left: size + Tar.gap(size))
+    case .folder, .link, .sameAs:
+      guard size == 0 else { throw .bytesOfNoFile(path: name) }
       state = .header
     }
-    return BundleEntry(name, kind)
+    return TarEntry(name, kind)
   }
 
   /// The name in a header, with its first part where ustar has it; GNU tar keeps times there.
@@ -193,28 +174,26 @@ extension ArchiveReader {
   }
 
   /// Takes what an extending header says of the next entry.
-  private mutating func extend(_ type: UInt8) throws(BundleFault) {
+  private mutating func extend(_ type: UInt8) throws(TarError) {
     let bytes = pending
     pending = []
     switch type {
     case UInt8(ascii: "L"), UInt8(ascii: "K"):
-      guard let text = Self.text(bytes[...]) else {
-        throw BundleFault("A long name is not UTF-8.")
-      }
+      guard let text = Self.text(bytes[...]) else { throw .notText(of: "a long name") }
       if type == UInt8(ascii: "L") { path = text } else { target = text }
     default: try extendByRecords(bytes, isGlobal: type == UInt8(ascii: "g"))
     }
   }
 
   /// Records `LENGTH KEY=VALUE\n` (POSIX.1-2001, pax); those that do not say where or what a file is do not matter.
-  private mutating func extendByRecords(_ bytes: [UInt8], isGlobal: Bool) throws(BundleFault) {
+  private mutating func extendByRecords(_ bytes: [UInt8], isGlobal: Bool) throws(TarError) {
     var rest = bytes[...]
     while !rest.isEmpty {
       let digits = rest.prefix { $0 != UInt8(ascii: " ") }
       guard let length = String(validating: digits, as: UTF8.self).flatMap({ Int($0) }),
         length > digits.count + 2, length <= rest.count,
         rest[rest.startIndex + length - 1] == UInt8(ascii: "\n")
-      else { throw BundleFault("A pax header is damaged.") }
+      else { throw .damagedExtension }
       let record = rest[(rest.startIndex + digits.count + 1)..<(rest.startIndex + length - 1)]
       rest = rest[(rest.startIndex + length)...]
       let key = String(decoding: record.prefix { $0 != UInt8(ascii: "=") }, as: UTF8.self)
@@ -224,15 +203,8 @@ extension ArchiveReader {
       }
       guard !isGlobal, key == "path" || key == "linkpath",
         let text = String(validating: value, as: UTF8.self)
-      else { throw BundleFault("A pax header gives \(key); pack the bundle as ustar.") }
+      else { throw .extensionGives(key) }
       if key == "path" { path = text } else { target = text }
-    }
-  }
-
-  /// The sum of a header's bytes, its own field taken as spaces.
-  package static func checksum(_ header: [UInt8]) -> Int {
-    header.enumerated().reduce(0) { sum, element in
-      sum + ((148..<156).contains(element.offset) ? 32 : Int(element.element))
     }
   }
 
@@ -248,9 +220,6 @@ extension ArchiveReader {
     }
     return value
   }
-
-  /// A name as a sentence shows it.
-  private static func shown(_ name: String) -> String { String(name.prefix(200)).debugDescription }
 
   private static func text(_ field: ArraySlice<UInt8>) -> String? {
     String(validating: field.prefix { $0 != 0 }, as: UTF8.self)

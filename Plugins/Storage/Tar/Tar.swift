@@ -1,5 +1,3 @@
-import PluginStorage
-
 /// Headers of an uncompressed archive in the form ustar (POSIX.1-1988), as `tar` reads it.
 ///
 /// An archive is, for each file, its header, its bytes and zeros up to a multiple of 512; then `end`.
@@ -15,12 +13,15 @@ package enum Tar {
 
   /// The zeros that follow a file of `size` bytes.
   package static func padding(_ size: Int) -> [UInt8] {
-    [UInt8](repeating: 0, count: (block - size % block) % block)
+    [UInt8](repeating: 0, count: gap(size))
   }
+
+  /// How many zeros follow a file of `size` bytes.
+  package static func gap(_ size: Int) -> Int { (block - size % block) % block }
 
   /// Bytes of a whole archive of files of these sizes.
   package static func archiveBytes(_ sizes: [Int]) -> Int {
-    sizes.reduce(end.count) { $0 + block + $1 + padding($1).count }
+    sizes.reduce(end.count) { $0 + block + $1 + gap($1) }
   }
 
   /// The header of a file that its owner may write and everyone read.
@@ -36,10 +37,6 @@ package enum Tar {
     func put(_ text: String, at offset: Int) {
       for (index, byte) in text.utf8.enumerated() { header[offset + index] = byte }
     }
-    func octal(_ value: Int, _ digits: Int) -> String {
-      let text = String(value, radix: 8)
-      return String(repeating: "0", count: max(0, digits - text.count)) + text
-    }
     put(name, at: 0)
     put(octal(0o644, 7), at: 100)
     put(octal(0, 7), at: 108)
@@ -49,9 +46,21 @@ package enum Tar {
     put("0", at: 156)
     put("ustar", at: 257)
     put("00", at: 263)
-    put(octal(checksum(header), 6), at: 148)
-    header[155] = UInt8(ascii: " ")
+    seal(&header)
     return header
+  }
+
+  /// Writes the checksum of a header whose other fields stand.
+  package static func seal(_ header: inout [UInt8]) {
+    header.replaceSubrange(
+      148..<156,
+      with: octal(checksum(header), 6).utf8 + [0, UInt8(ascii: " ")]
+    )
+  }
+
+  private static func octal(_ value: Int, _ digits: Int) -> String {
+    let text = String(value, radix: 8)
+    return String(repeating: "0", count: max(0, digits - text.count)) + text
   }
 
   /// The sum of a header's bytes, its own field taken as spaces.
