@@ -104,6 +104,14 @@ let package = Package(
       name: "PluginStorage",
       dependencies: ["CSQLite", "COpenSSL"],
       path: "Plugins/Storage",
+      exclude: ["Answers"],
+      swiftSettings: strict
+    ),
+    // What clients are told when storage fails; apart from it, for Peering knows no clients.
+    .target(
+      name: "StorageAnswers",
+      dependencies: ["GatewayPlugin", "PluginStorage"],
+      path: "Plugins/Storage/Answers",
       swiftSettings: strict
     ),
 
@@ -111,7 +119,7 @@ let package = Package(
     .systemLibrary(name: "CChild", path: "Plugins/Utilities/CChild"),
     .target(
       name: "Utilities",
-      dependencies: ["GatewayPlugin", "PluginStorage", "CChild"],
+      dependencies: ["GatewayPlugin", "PluginStorage", "StorageAnswers", "CChild"],
       path: "Plugins/Utilities",
       exclude: ["Entry", "CChild", "README.md"],
       swiftSettings: strict
@@ -133,7 +141,7 @@ let package = Package(
     ),
     .target(
       name: "AgentForge",
-      dependencies: ["GatewayPlugin", "PluginStorage", "CForge"],
+      dependencies: ["GatewayPlugin", "PluginStorage", "StorageAnswers", "CForge"],
       path: "Plugins/AgentForge",
       exclude: ["Entry", "CForge", "README.md"],
       swiftSettings: strict + fast
@@ -148,7 +156,7 @@ let package = Package(
 
     .target(
       name: "Tokens",
-      dependencies: ["GatewayPlugin", "PluginStorage"],
+      dependencies: ["GatewayPlugin", "PluginStorage", "StorageAnswers"],
       path: "Plugins/Tokens",
       exclude: ["Entry", "README.md"],
       swiftSettings: strict
@@ -171,7 +179,9 @@ let package = Package(
     .systemLibrary(name: "CSandbox", path: "Plugins/P2PFog/CSandbox"),
     .target(
       name: "P2PFog",
-      dependencies: ["GatewayPlugin", "PluginStorage", "Peering", "CSandbox", "CZlib"],
+      dependencies: [
+        "GatewayPlugin", "PluginStorage", "StorageAnswers", "Peering", "CSandbox", "CZlib",
+      ],
       path: "Plugins/P2PFog",
       exclude: ["Entry", "Peering", "CSandbox", "README.md"],
       swiftSettings: strict
@@ -217,7 +227,7 @@ let package = Package(
     ),
     .testTarget(
       name: "PluginStorageTests",
-      dependencies: ["PluginStorage", "TestSupport"],
+      dependencies: ["PluginStorage", "StorageAnswers", "GatewayPlugin", "TestSupport"],
       path: "Tests/PluginStorageTests",
       swiftSettings: tested
     ),

@@ -195,7 +195,7 @@ struct ModelRoutesTests {
     }
     let huge = ModelImport.Head(contentType: Self.type, length: 1 << 60, owner: "e", name: nil)
     let full = #expect(throws: Failure.self) { try ModelImport(huge, store, limit: 1 << 61) }
-    #expect(full?.status == 507)
+    #expect(full?.status == 507 && full?.code == "STORAGE_FULL")
   }
 
   @Test("a packed model may not grow beyond the limit in memory")

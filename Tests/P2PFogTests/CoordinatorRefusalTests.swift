@@ -242,6 +242,7 @@ struct CoordinatorRefusalTests {
   @Test("a full disk refuses submissions with 507")
   func fullDisk() throws {
     let bench = try FogBench { $0.minFreeBytes = 1 << 60 }
-    #expect(bench.refusal()?.status == 507)
+    let refusal = bench.refusal()
+    #expect(refusal?.status == 507 && refusal?.code == "STORAGE_FULL")
   }
 }

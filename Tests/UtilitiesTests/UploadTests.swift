@@ -160,7 +160,7 @@ struct UploadTests {
     let error = #expect(throws: Failure.self) {
       try Self.send(documents, Self.form(Self.file)) { $0.minFreeBytes = 1 << 50 }
     }
-    #expect(error?.status == 507)
+    #expect(error?.status == 507 && error?.code == "STORAGE_FULL")
   }
 
   @Test func `settings that are unknown or out of bounds are refused, each by name`() throws {

@@ -1,5 +1,6 @@
 package import GatewayPlugin
 package import PluginStorage
+import StorageAnswers
 import Synchronization
 
 /// Answers with models: for `/v1/chat`, for clients of OpenAI's form, and for other plugins.
@@ -120,7 +121,7 @@ package final class ChatService: Sendable {
         message: "The model's files are damaged: \(fault). Train it again, or import it anew."
       )
     } catch let error as StorageError {
-      throw Failure.answer(to: error) ?? (error as any Error)
+      throw answering.thrown(error)
     }
   }
 

@@ -1,5 +1,6 @@
 package import GatewayPlugin
 import PluginStorage
+import StorageAnswers
 
 /// What a client wants said.
 package struct ChatRequest: Sendable, Equatable {

@@ -1,5 +1,6 @@
 import GatewayPlugin
 import PluginStorage
+import StorageAnswers
 
 /// The routes under `/v1/conversations`: what was said in `/v1/chat`, for its owner alone.
 struct ConversationRoutes {

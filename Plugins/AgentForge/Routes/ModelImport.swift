@@ -1,5 +1,6 @@
 package import GatewayPlugin
 import PluginStorage
+import StorageAnswers
 
 /// A model on its way in: an archive is taken apart as it arrives, its files go to disk and are checked there.
 package final class ModelImport: BodySink {
@@ -63,7 +64,7 @@ package final class ModelImport: BodySink {
     guard announced <= limit else { throw Failure.tooLarge(limit: limit) }
     // The files stand twice on the disk until the model is stored in its own form.
     let free = try answering(store.freeBytes)
-    guard announced <= free / 2 else { throw Failure.noSpace }
+    guard announced <= free / 2 else { throw answering.noSpace }
     incoming = try answering(store.receive)
   }
 
@@ -97,7 +98,7 @@ package final class ModelImport: BodySink {
     } catch let error as ModelFault {
       throw Failure.validation(error.errors)
     } catch let error as StorageError {
-      throw Failure.answer(to: error) ?? (error as any Error)
+      throw answering.thrown(error)
     }
     return .data(record.json, message: "Model imported successfully", status: 201)
   }

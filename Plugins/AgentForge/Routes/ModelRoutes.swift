@@ -1,5 +1,6 @@
 package import GatewayPlugin
 import PluginStorage
+import StorageAnswers
 
 /// The routes of models that are there: `/v1/models` and below.
 package struct ModelRoutes: Sendable {
@@ -105,7 +106,7 @@ package struct ModelRoutes: Sendable {
       do {
         return .data(try listing.page(store, runs), message: "Models retrieved successfully")
       } catch let error as StorageError {
-        throw Failure.answer(to: error) ?? (error as any Error)
+        throw answering.thrown(error)
       }
     }
   }

@@ -1,5 +1,6 @@
 import GatewayPlugin
 import PluginStorage
+import StorageAnswers
 
 /// The models in the form of OpenAI's API, so that its client libraries work with base URL and key alone.
 struct OpenAIRoutes {

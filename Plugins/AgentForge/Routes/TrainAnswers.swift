@@ -1,5 +1,6 @@
 import GatewayPlugin
 import PluginStorage
+import StorageAnswers
 
 /// Where the routes of runs get their runs from, and what clients are told when they do not.
 struct TrainAnswers {
@@ -21,7 +22,7 @@ struct TrainAnswers {
 
   /// Throws 507 when less is free than must stay free.
   func checkRoom() throws {
-    guard try Folder.space(directory).free >= minFreeBytes else { throw Failure.noSpace }
+    guard try Folder.space(directory).free >= minFreeBytes else { throw answering.noSpace }
   }
 
   /// Throws what `admission` means to a client, unless it is one.

@@ -1,6 +1,7 @@
 import GatewayPlugin
 import Peering
 import PluginStorage
+import StorageAnswers
 import Synchronization
 
 /// How others become known to this peer, and it to others.

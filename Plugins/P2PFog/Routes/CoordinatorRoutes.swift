@@ -1,6 +1,7 @@
 import GatewayPlugin
 import Peering
 import PluginStorage
+import StorageAnswers
 
 /// `/v1/fog/coordinators`: the gateways that this one works for.
 struct CoordinatorRoutes {

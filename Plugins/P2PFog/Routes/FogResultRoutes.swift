@@ -1,6 +1,7 @@
 import GatewayPlugin
 import Glibc
 import PluginStorage
+import StorageAnswers
 
 /// The routes of what a job has made: its files and its log.
 struct FogResultRoutes {

@@ -1,6 +1,7 @@
 import GatewayPlugin
 import Peering
 import PluginStorage
+import StorageAnswers
 
 /// `/v1/p2p/invitations`: links that let one peer in, once.
 struct InvitationRoutes {

@@ -1,6 +1,7 @@
 import GatewayPlugin
 import Peering
 import PluginStorage
+import StorageAnswers
 
 /// `/v1/p2p/message` and `/v1/p2p/messages`: what users write to one another.
 struct MessageRoutes {

@@ -1,5 +1,8 @@
 import GatewayPlugin
-import PluginStorage
+import StorageAnswers
+
+/// What clients are told when storage fails.
+private let storage = StorageAnswers(store: "The ledger", remedy: nil)
 
 extension Failure {
   /// What a client is told when the ledger did not do what was asked; `nil` when that is our own fault.
@@ -21,15 +24,7 @@ extension Failure {
           "The ledger failed its audit, and nothing is entered until its operator has looked.",
         fields: ["Retry-After": "300"]
       )
-    case .storage(.busy), .storage(.timedOut):
-      unavailable("The ledger is busy; try again shortly.", retryAfter: .seconds(2))
-    case .storage(.full):
-      Failure(
-        status: 507,
-        code: "STORAGE_FULL",
-        message: "The server has no room to enter more; tell its operator."
-      )
-    case .storage: nil
+    case .storage(let error): storage.failure(error)
     }
   }
 }

@@ -1,5 +1,6 @@
 import GatewayPlugin
 import PluginStorage
+import StorageAnswers
 
 /// The routes under `/v1/files`.
 struct FileRoutes {

@@ -1,5 +1,6 @@
 package import GatewayPlugin
 import PluginStorage
+import StorageAnswers
 
 /// `POST /v1/query`.
 struct QueryRoute {

@@ -1,5 +1,6 @@
 package import GatewayPlugin
 import PluginStorage
+import StorageAnswers
 
 /// One upload on its way in: the form is taken apart as it arrives, the file goes to disk.
 final class Upload: BodySink {
@@ -55,7 +56,7 @@ final class Upload: BodySink {
     }
     let free = try answering(documents.blobs.space).free
     let announced = Int(clamping: head.length ?? 0)
-    guard free - min(announced, free) >= settings.minFreeBytes else { throw Failure.noSpace }
+    guard free - min(announced, free) >= settings.minFreeBytes else { throw answering.noSpace }
   }
 
   func receive(_ bytes: Span<UInt8>) throws {
@@ -87,7 +88,7 @@ final class Upload: BodySink {
     do {
       stored = try documents.store(&blob, labels)
     } catch .storage(let error) {
-      throw Failure.answer(to: error) ?? (error as any Error)
+      throw answering.thrown(error)
     } catch .disguised(let claimed, let found) {
       throw Failure.validation([
         FieldError(

@@ -1,6 +1,7 @@
 import GatewayPlugin
 import Peering
 import PluginStorage
+import StorageAnswers
 import Synchronization
 
 /// How a job is taken.
@@ -26,7 +27,7 @@ extension Coordinator {
     if let key, let job = try repeated(key, digest, owner) { return (job, true) }
     let request = try JobRequest(json, now: Int64(now.wall))
     guard try Folder.space(results.directory).free >= settings.minFreeBytes else {
-      throw Failure.noSpace
+      throw answering.noSpace
     }
     try checkNodes(request, owner: owner, now)
     let inputs = try describe(request.inputs, owner: owner)

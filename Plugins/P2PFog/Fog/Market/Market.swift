@@ -1,6 +1,7 @@
 import GatewayPlugin
 import Peering
 import PluginStorage
+import StorageAnswers
 import Synchronization
 
 /// Prices, quotes and what the market is like.
