@@ -147,6 +147,39 @@ package enum SQLValue: Sendable, Equatable {
     return found
   }
 
+  /// A page of the rows of a query, and how many there are on all pages.
+  ///
+  /// - Parameters:
+  ///   - columns: What `read` is given of a row.
+  ///   - source: What stands behind FROM.
+  ///   - values: Those of `source`, whose parameters are in order from 1.
+  ///   - order: What stands behind ORDER BY; has no parameters.
+  ///   - limit: Rows at most.
+  ///   - offset: Rows that are passed over.
+  ///   - read: Makes a value of a row.
+  /// - Returns: The values, and the number of rows of `source`.
+  /// - Throws: `StorageError`.
+  package mutating func page<Value>(
+    _ columns: String,
+    from source: String,
+    _ values: [SQLValue] = [],
+    orderedBy order: String,
+    limit: Int,
+    offset: Int,
+    _ read: (Row) -> Value
+  ) throws(StorageError) -> ([Value], Int) {
+    let total = try first("SELECT count(*) FROM \(source)", values) { $0.count(0) }
+    let page = try rows(
+      """
+      SELECT \(columns) FROM \(source)
+      ORDER BY \(order) LIMIT ?\(values.count + 1) OFFSET ?\(values.count + 2)
+      """,
+      values + [.count(limit), .count(offset)],
+      read
+    )
+    return (page, total ?? 0)
+  }
+
   /// Runs `body` between BEGIN IMMEDIATE and COMMIT; an error of it rolls everything back.
   package mutating func transaction<Value>(
     _ body: (inout Connection) throws(StorageError) -> Value

@@ -135,19 +135,15 @@ package struct ConversationStore: Sendable {
     offset: Int
   ) throws(StorageError) -> (conversations: [ConversationRecord], total: Int) {
     try database.read { (connection) throws(StorageError) in
-      let total = try connection.first(
-        "SELECT count(*) FROM conversations WHERE owner = ?1",
-        [.text(owner)]
-      ) { $0.count(0) }
-      let page = try connection.rows(
-        """
-        SELECT id, model, turns, created_at, updated_at FROM conversations WHERE owner = ?1
-        ORDER BY updated_at DESC, number DESC LIMIT ?2 OFFSET ?3
-        """,
-        [.text(owner), .count(limit), .count(offset)],
+      try connection.page(
+        "id, model, turns, created_at, updated_at",
+        from: "conversations WHERE owner = ?1",
+        [.text(owner)],
+        orderedBy: "updated_at DESC, number DESC",
+        limit: limit,
+        offset: offset,
         ConversationRecord.init
       )
-      return (page, total ?? 0)
     }
   }
 

@@ -191,19 +191,15 @@ package final class ModelStore: Sendable {
     let condition = "owner = ?1 AND (?2 IS NULL OR phase = ?2)"
     let values: [SQLValue] = [.text(owner), .optional(phase)]
     return try database.read { (connection) throws(StorageError) in
-      let total = try connection.first(
-        "SELECT count(*) FROM models WHERE \(condition)",
-        values
-      ) { $0.count(0) }
-      let records = try connection.rows(
-        """
-        SELECT \(ModelRecord.columns) FROM models WHERE \(condition)
-        ORDER BY created_at DESC, number DESC LIMIT ?3 OFFSET ?4
-        """,
-        values + [.count(limit), .count(offset)],
+      try connection.page(
+        ModelRecord.columns,
+        from: "models WHERE \(condition)",
+        values,
+        orderedBy: "created_at DESC, number DESC",
+        limit: limit,
+        offset: offset,
         ModelRecord.init
       )
-      return (records, total ?? 0)
     }
   }
 

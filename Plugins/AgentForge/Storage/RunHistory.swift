@@ -201,15 +201,14 @@ extension RunStore {
     offset: Int
   ) throws(StorageError) -> (lines: [Line], total: Int) {
     try database.read { (connection) throws(StorageError) in
-      let total = try connection.first(
-        "SELECT count(*) FROM run_log WHERE run = ?",
-        [.text(id)]
-      ) { $0.count(0) }
-      let lines = try connection.rows(
-        "SELECT sequence, at, line FROM run_log WHERE run = ? ORDER BY sequence LIMIT ? OFFSET ?",
-        [.text(id), .count(limit), .count(offset)]
+      try connection.page(
+        "sequence, at, line",
+        from: "run_log WHERE run = ?",
+        [.text(id)],
+        orderedBy: "sequence",
+        limit: limit,
+        offset: offset
       ) { Line(sequence: $0.count(0), at: $0.integer(1), text: $0.text(2)) }
-      return (lines, total ?? 0)
     }
   }
 }

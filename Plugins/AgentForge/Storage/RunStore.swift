@@ -133,18 +133,16 @@ package struct RunStore: Sendable {
     let owner = listing.owner == nil ? "?1 IS NULL" : "owner = ?1"
     let condition = "\(owner) AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR phase = ?3)"
     return try database.read { (connection) throws(StorageError) in
-      let total = try connection.first("SELECT count(*) FROM runs WHERE \(condition)", values) {
-        $0.count(0)
-      }
-      let runs = try connection.rows(
-        """
-        SELECT \(RunRecord.columns) FROM runs WHERE \(condition)
-        ORDER BY number DESC LIMIT ?4 OFFSET ?5
-        """,
-        values + [.count(listing.limit), .count(listing.offset)],
+      let (runs, total) = try connection.page(
+        RunRecord.columns,
+        from: "runs WHERE \(condition)",
+        values,
+        orderedBy: "number DESC",
+        limit: listing.limit,
+        offset: listing.offset,
         RunRecord.init
       )
-      return (runs.compactMap(\.self), total ?? 0)
+      return (runs.compactMap(\.self), total)
     }
   }
 

@@ -221,15 +221,15 @@ package struct MessageStore: Sendable {
     add("number > ?", filter.after.map { .count($0) })
     let order = filter.after == nil ? "DESC" : "ASC"
     return try database.read { [condition, values] (connection) throws(StorageError) in
-      let total = try connection.first("SELECT count(*) FROM messages WHERE \(condition)", values) {
-        $0.count(0)
-      }
-      let entries = try connection.rows(
-        "SELECT \(Self.columns) FROM messages WHERE \(condition) ORDER BY number \(order) LIMIT ? OFFSET ?",
-        values + [.count(limit), .count(offset)],
+      try connection.page(
+        Self.columns,
+        from: "messages WHERE \(condition)",
+        values,
+        orderedBy: "number \(order)",
+        limit: limit,
+        offset: offset,
         Self.entry
       )
-      return (entries, total ?? 0)
     }
   }
 

@@ -54,7 +54,7 @@ package struct BlobStore: Sendable {
       return
     }
     try Folder.make(folder)
-    guard unsafe rename(blob.path, path) == 0 else { throw .last("rename") }
+    try Folder.rename(blob.path, path)
     blob.isPlaced = true
     try Folder.synchronize(folder)
     try Folder.synchronize(blobs)
@@ -67,7 +67,7 @@ package struct BlobStore: Sendable {
 
   /// Removes content; absent content is no error.
   package func remove(sha256: String) throws(StorageError) {
-    guard unsafe unlink(path(of: sha256)) == 0 || errno == ENOENT else { throw .last("unlink") }
+    try Folder.removeFile(path(of: sha256))
   }
 
   /// Bytes a further upload may use, and the size of the file system.
@@ -80,12 +80,7 @@ package struct BlobStore: Sendable {
   }
 
   private func removeLeftovers() throws(StorageError) {
-    guard let folder = unsafe opendir(incoming) else { throw .last("opendir") }
-    defer { unsafe closedir(folder) }
-    while let entry = unsafe readdir(folder) {
-      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
-        unsafe String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
-      }
+    for name in try Folder.names(incoming) {
       // While the plugin is replaced, uploads of the old generation still hold their files.
       guard UUID4.isWellFormed(name), !isHeld(incoming: name) else { continue }
       _ = unsafe unlink(incoming + "/" + name)

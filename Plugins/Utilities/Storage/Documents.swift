@@ -268,19 +268,15 @@ package final class Documents: Sendable {
         AND (?3 IS NULL OR content_type = ?3) AND (?4 IS NULL OR status = ?4)
       """
     return try database.read { (connection) throws(StorageError) in
-      let total = try connection.first(
-        "SELECT count(*) FROM files WHERE \(condition)",
-        values
-      ) { $0.count(0) }
-      let files = try connection.rows(
-        """
-        SELECT \(FileRecord.columns) FROM files WHERE \(condition)
-        ORDER BY uploaded_at DESC, number DESC LIMIT ?5 OFFSET ?6
-        """,
-        values + [.count(listing.limit), .count(listing.offset)],
+      try connection.page(
+        FileRecord.columns,
+        from: "files WHERE \(condition)",
+        values,
+        orderedBy: "uploaded_at DESC, number DESC",
+        limit: listing.limit,
+        offset: listing.offset,
         FileRecord.init
       )
-      return (files, total ?? 0)
     }
   }
 

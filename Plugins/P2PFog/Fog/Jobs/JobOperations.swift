@@ -33,16 +33,16 @@ extension Coordinator {
     let filter = conditions.joined(separator: " AND ")
     let bound = values
     return try database.read { (connection) throws(StorageError) in
-      let total = try connection.first(
-        "SELECT count(*) FROM fog_jobs WHERE \(filter)",
-        bound
-      ) { $0.count(0) }
-      let jobs = try connection.rows(
-        "SELECT \(FogJob.columns) FROM fog_jobs WHERE \(filter) ORDER BY number DESC LIMIT ? OFFSET ?",
-        bound + [.count(listing.limit), .count(listing.offset)],
+      let (jobs, total) = try connection.page(
+        FogJob.columns,
+        from: "fog_jobs WHERE \(filter)",
+        bound,
+        orderedBy: "number DESC",
+        limit: listing.limit,
+        offset: listing.offset,
         FogJob.init
       )
-      return (jobs.compactMap(\.self), total ?? 0)
+      return (jobs.compactMap(\.self), total)
     }
   }
 

@@ -197,7 +197,7 @@ package final class ResultFiles: Sendable {
   }
 
   private func remove(_ piece: Piece) throws(StorageError) {
-    try Self.unlink(folder(piece.job, piece.lease) + "/" + piece.path.text)
+    try Folder.removeFile(folder(piece.job, piece.lease) + "/" + piece.path.text)
   }
 
   private func folder(_ job: String, _ lease: String) -> String {
@@ -298,7 +298,7 @@ extension ResultFiles {
       let folder = folder(job, lease)
       var folders: [String] = []
       for file in files {
-        try Self.unlink(folder + "/" + file.path)
+        try Folder.removeFile(folder + "/" + file.path)
         folders += ResultPath(file.path)?.folders ?? []
       }
       // Once for each file: a set would take names for one that are two to the disk.
@@ -316,11 +316,7 @@ extension ResultFiles {
 
   /// Removes the logs of a job.
   package func dropLogs(_ job: String, leases: [String]) throws(StorageError) {
-    for lease in leases { try Self.unlink(logPath(job, lease)) }
+    for lease in leases { try Folder.removeFile(logPath(job, lease)) }
     unsafe rmdir(directory + "/logs/" + job)
-  }
-
-  fileprivate static func unlink(_ path: String) throws(StorageError) {
-    guard unsafe Glibc.unlink(path) == 0 || errno == ENOENT else { throw .last("unlink") }
   }
 }

@@ -33,16 +33,7 @@ package enum SystemFile {
 
   /// Names of the entries of a folder, sorted; none when it cannot be read.
   package static func names(in path: String) -> [String] {
-    guard let folder = unsafe opendir(path) else { return [] }
-    defer { unsafe closedir(folder) }
-    var names: [String] = []
-    while let entry = unsafe readdir(folder) {
-      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
-        unsafe String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
-      }
-      if name != ".", name != ".." { names.append(name) }
-    }
-    return names.sorted()
+    ((try? Folder.names(path)) ?? []).sorted()
   }
 
   /// Whether anything stands at a path.
