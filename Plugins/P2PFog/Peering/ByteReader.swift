@@ -47,6 +47,19 @@ package struct ByteReader {
     return try raw(count)
   }
 
+  /// A two-byte length and so many bytes of UTF-8.
+  ///
+  /// - Parameter limit: Bytes; more is malformed.
+  /// - Returns: The text.
+  /// - Throws: When there are more, fewer follow, or they are not UTF-8.
+  package mutating func text(atMost limit: Int) throws(MalformedPacket) -> String {
+    let bytes = try counted(atMost: limit)
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw MalformedPacket("has text that is not UTF-8")
+    }
+    return text
+  }
+
   /// The peer identity that comes next.
   package mutating func peer() throws(MalformedPacket) -> PeerID {
     guard let id = PeerID(try raw(PeerID.size)) else { throw MalformedPacket("ends too early") }

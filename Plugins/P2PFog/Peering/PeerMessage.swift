@@ -76,9 +76,9 @@ package struct PeerMessage: Sendable, Equatable {
     sender = try reader.peer()
     let recipient = try reader.peer()
     self.recipient = recipient.bytes.allSatisfy { $0 == 0 } ? nil : recipient
-    user = try Self.text(&reader, Self.userLimit)
-    senderUser = try Self.text(&reader, Self.userLimit)
-    kind = try Self.text(&reader, 32)
+    user = try reader.text(atMost: Self.userLimit)
+    senderUser = try reader.text(atMost: Self.userLimit)
+    kind = try reader.text(atMost: 32)
     guard Self.isKind(kind) else { throw MalformedPacket("has no valid kind") }
     priority = try reader.number()
     guard (1...10).contains(priority) else { throw MalformedPacket("has priority \(priority)") }
@@ -95,15 +95,5 @@ package struct PeerMessage: Sendable, Equatable {
     return bytes.allSatisfy {
       (97...122).contains($0) || (48...57).contains($0) || $0 == 95 || $0 == 46
     }
-  }
-
-  private static func text(_ reader: inout ByteReader, _ limit: Int) throws(MalformedPacket)
-    -> String
-  {
-    let bytes = try reader.counted(atMost: limit)
-    guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw MalformedPacket("has text that is not UTF-8")
-    }
-    return text
   }
 }

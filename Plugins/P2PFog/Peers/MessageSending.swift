@@ -71,17 +71,7 @@ extension PeerService {
     recipient: String,
     _ now: UInt64
   ) throws -> MessageStore.Entry {
-    let message = PeerMessage(
-      id: RandomBytes.make(PeerMessage.idSize),
-      sender: identity.id,
-      recipient: peer,
-      user: recipient,
-      senderUser: user,
-      kind: request.kind,
-      priority: UInt8(request.priority),
-      sentAt: now,
-      payload: request.payload
-    )
+    let message = message(request, from: user, to: peer, recipient: recipient, now)
     var entry = MessageStore.Entry(sent: message, way: request.way.rawValue, now: now)
     entry.hops = request.hops
     if peer == nil {
@@ -124,17 +114,7 @@ extension PeerService {
     to recipient: String,
     _ now: UInt64
   ) throws -> MessageStore.Entry {
-    let message = PeerMessage(
-      id: RandomBytes.make(PeerMessage.idSize),
-      sender: identity.id,
-      recipient: identity.id,
-      user: recipient,
-      senderUser: user,
-      kind: request.kind,
-      priority: UInt8(request.priority),
-      sentAt: now,
-      payload: request.payload
-    )
+    let message = message(request, from: user, to: identity.id, recipient: recipient, now)
     var sent = MessageStore.Entry(sent: message, way: "local", now: now)
     sent.status = "delivered"
     let (entry, received) = try answering { [sent] () throws(StorageError) in
@@ -142,5 +122,25 @@ extension PeerService {
     }
     publish(received, event: "message")
     return entry
+  }
+
+  private func message(
+    _ request: MessageRequest,
+    from user: String,
+    to peer: PeerID?,
+    recipient: String,
+    _ now: UInt64
+  ) -> PeerMessage {
+    PeerMessage(
+      id: RandomBytes.make(PeerMessage.idSize),
+      sender: identity.id,
+      recipient: peer,
+      user: recipient,
+      senderUser: user,
+      kind: request.kind,
+      priority: UInt8(request.priority),
+      sentAt: now,
+      payload: request.payload
+    )
   }
 }

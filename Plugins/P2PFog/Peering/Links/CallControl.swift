@@ -50,7 +50,7 @@ enum CallControl: Equatable, Sendable {
     var reader = ByteReader(payload)
     switch try reader.number(UInt8.self) {
     case 1:
-      let method = try Self.text(&reader, Self.methodLimit)
+      let method = try reader.text(atMost: Self.methodLimit)
       guard Self.isMethod(method) else { throw MalformedPacket("names no valid method") }
       let (json, bytes) = try Self.lengths(&reader)
       self = .request(method: method, json: json, bytes: bytes)
@@ -58,8 +58,8 @@ enum CallControl: Equatable, Sendable {
       let (json, bytes) = try Self.lengths(&reader)
       self = .answer(json: json, bytes: bytes)
     case 3:
-      let code = try Self.text(&reader, CallRefusal.codeLimit)
-      let message = try Self.text(&reader, CallRefusal.messageLimit)
+      let code = try reader.text(atMost: CallRefusal.codeLimit)
+      let message = try reader.text(atMost: CallRefusal.messageLimit)
       self = .refusal(CallRefusal(code: code, message: message))
     case 4: self = .cancel
     case let other: throw MalformedPacket("has a control of type \(other)")
@@ -74,15 +74,5 @@ enum CallControl: Equatable, Sendable {
       throw MalformedPacket("announces a body of \(json) and \(bytes) bytes")
     }
     return (json, bytes)
-  }
-
-  private static func text(_ reader: inout ByteReader, _ limit: Int) throws(MalformedPacket)
-    -> String
-  {
-    let bytes = try reader.counted(atMost: limit)
-    guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw MalformedPacket("has text that is not UTF-8")
-    }
-    return text
   }
 }
