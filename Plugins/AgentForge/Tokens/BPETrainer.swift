@@ -27,19 +27,19 @@ package struct BPETrainer {
   // Words a pair has ever stood in; some it no longer stands in.
   private var places: [Merge: [Int32]] = [:]
   private var counts: [Merge: Int] = [:]
-  private var heap: [Candidate] = []
+  private var heap = MinHeap<Candidate>()
   private var made: [[UInt8]] = []
   private var known: Set<[UInt8]> = []
 
-  /// A pair and how often it stood when it was put into the heap.
-  private struct Candidate {
+  /// A pair and how often it stood when it was put into the heap; the smaller is merged first.
+  private struct Candidate: Comparable {
     let count: Int
     let pair: Merge
 
-    func goesBefore(_ other: Candidate) -> Bool {
-      if count != other.count { return count > other.count }
-      if pair.left != other.pair.left { return pair.left < other.pair.left }
-      return pair.right < other.pair.right
+    static func < (left: Candidate, right: Candidate) -> Bool {
+      if left.count != right.count { return left.count > right.count }
+      if left.pair.left != right.pair.left { return left.pair.left < right.pair.left }
+      return left.pair.right < right.pair.right
     }
   }
 
@@ -115,7 +115,7 @@ package struct BPETrainer {
         add(wordCounts[index], Merge(word[place - 1], word[place]), index)
       }
     }
-    for (pair, count) in counts { push(Candidate(count: count, pair: pair)) }
+    for (pair, count) in counts { heap.push(Candidate(count: count, pair: pair)) }
   }
 
   /// Counts a pair that has come into a word, as often as the word stands.
@@ -127,10 +127,10 @@ package struct BPETrainer {
 
   /// The pair to merge next: it stands at least twice, and what it makes is no token yet.
   private mutating func mostFrequent() -> Merge? {
-    while let candidate = pop() {
+    while let candidate = heap.pop() {
       let count = counts[candidate.pair] ?? 0
       if count < candidate.count {
-        if count > 1 { push(Candidate(count: count, pair: candidate.pair)) }
+        if count > 1 { heap.push(Candidate(count: count, pair: candidate.pair)) }
         continue
       }
       guard count > 1 else { return nil }
@@ -155,7 +155,7 @@ package struct BPETrainer {
     counts[pair] = nil
     // A later merge cannot make such a pair more frequent, so one that stands once is never wanted.
     for pair in changed {
-      if let count = counts[pair], count > 1 { push(Candidate(count: count, pair: pair)) }
+      if let count = counts[pair], count > 1 { heap.push(Candidate(count: count, pair: pair)) }
     }
   }
 
@@ -191,31 +191,5 @@ package struct BPETrainer {
       place += 2
     }
     words[index] = new
-  }
-
-  private mutating func push(_ candidate: Candidate) {
-    heap.append(candidate)
-    var child = heap.count - 1
-    while child > 0, candidate.goesBefore(heap[(child - 1) / 2]) {
-      heap[child] = heap[(child - 1) / 2]
-      child = (child - 1) / 2
-    }
-    heap[child] = candidate
-  }
-
-  private mutating func pop() -> Candidate? {
-    guard let top = heap.first else { return nil }
-    let moved = heap.removeLast()
-    if heap.isEmpty { return top }
-    var hole = 0
-    while 2 * hole + 1 < heap.count {
-      var child = 2 * hole + 1
-      if child + 1 < heap.count, heap[child + 1].goesBefore(heap[child]) { child += 1 }
-      if !heap[child].goesBefore(moved) { break }
-      heap[hole] = heap[child]
-      hole = child
-    }
-    heap[hole] = moved
-    return top
   }
 }

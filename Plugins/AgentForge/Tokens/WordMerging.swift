@@ -7,7 +7,7 @@ struct WordMerging {
   private var next: [Int] = []
   private var previous: [Int] = []
   // Merged token in the upper half, place in the lower: the smallest is the earliest merge, leftmost.
-  private var heap: [UInt64] = []
+  private var heap = MinHeap<UInt64>()
 
   /// Appends the tokens of `word` to `tokens`.
   mutating func append(_ word: Span<UInt8>, _ pairs: PairTable, to tokens: inout [Int32]) {
@@ -17,7 +17,7 @@ struct WordMerging {
     }
     load(word)
     for place in 0..<word.count - 1 { offer(place, pairs) }
-    while let candidate = pop() {
+    while let candidate = heap.pop() {
       let place = Int(candidate & 0xFFFF_FFFF)
       let merged = Int32(candidate >> 32)
       let after = next[place]
@@ -50,32 +50,6 @@ struct WordMerging {
 
   private mutating func offer(_ place: Int, _ pairs: PairTable) {
     let merged = pairs.token(symbols[place], symbols[next[place]])
-    if merged >= 0 { push(UInt64(merged) << 32 | UInt64(place)) }
-  }
-
-  private mutating func push(_ candidate: UInt64) {
-    heap.append(candidate)
-    var child = heap.count - 1
-    while child > 0, heap[(child - 1) / 2] > candidate {
-      heap[child] = heap[(child - 1) / 2]
-      child = (child - 1) / 2
-    }
-    heap[child] = candidate
-  }
-
-  private mutating func pop() -> UInt64? {
-    guard let top = heap.first else { return nil }
-    let moved = heap.removeLast()
-    if heap.isEmpty { return top }
-    var hole = 0
-    while 2 * hole + 1 < heap.count {
-      var child = 2 * hole + 1
-      if child + 1 < heap.count, heap[child + 1] < heap[child] { child += 1 }
-      if heap[child] >= moved { break }
-      heap[hole] = heap[child]
-      hole = child
-    }
-    heap[hole] = moved
-    return top
+    if merged >= 0 { heap.push(UInt64(merged) << 32 | UInt64(place)) }
   }
 }
