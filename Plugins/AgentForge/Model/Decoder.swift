@@ -107,7 +107,7 @@ package final class Decoder {
     rotate(rows)
     cache.store(queryKeyValue, rows: rows, at: count, block: index)
     for head in 0..<shape.heads {
-      if rows == 1 { attendOne(block: index, head) } else { attend(block: index, head, rows) }
+      attend(block: index, head, rows)
     }
     quantize(rows, shape.width, attended)
     layers.output.apply(rows, attended, state, isAdded: true, scratch)
@@ -162,18 +162,43 @@ package final class Decoder {
   /// One head of the rows of a chunk: softmax(q kᵀ / √d) v.
   private func attend(block: Int, _ head: Int, _ rows: Int) {
     let width = shape.headWidth
-    let stride = 3 * shape.width
+    let seen = count + rows
+    let values = unsafe cache.values(block: block, head: head)
+    score(block: block, head, rows)
+    unsafe forge_gemm(
+      rows,
+      width,
+      seen,
+      scores.start,
+      seen,
+      1,
+      values,
+      width,
+      1,
+      0,
+      attended.start + head * width,
+      shape.width,
+      scratch.start
+    )
+  }
+
+  /// Sets `scores` to softmax(q kᵀ / √d): a row for each query, with a number for each token up to the last of the chunk.
+  private func score(block: Int, _ head: Int, _ rows: Int) {
+    let width = shape.headWidth
     let seen = count + rows
     let keys = unsafe cache.keys(block: block, head: head)
-    let values = unsafe cache.values(block: block, head: head)
     let query = unsafe queryKeyValue.start + head * width
-    let result = unsafe attended.start + head * width
+    if rows == 1 {
+      unsafe forge_gemv(seen, width, keys, query, scores.start)
+      unsafe forge_softmax(seen, scale, scores.start)
+      return
+    }
     unsafe forge_gemm(
       rows,
       seen,
       width,
       query,
-      stride,
+      3 * shape.width,
       1,
       keys,
       1,
@@ -184,47 +209,6 @@ package final class Decoder {
       scratch.start
     )
     unsafe forge_causal_softmax(rows, seen, count, scale, scores.start, seen, inverse.start)
-    unsafe forge_gemm(
-      rows,
-      width,
-      seen,
-      scores.start,
-      seen,
-      1,
-      values,
-      width,
-      1,
-      0,
-      result,
-      shape.width,
-      scratch.start
-    )
-  }
-
-  /// The same for a single row.
-  private func attendOne(block: Int, _ head: Int) {
-    let width = shape.headWidth
-    let seen = count + 1
-    let keys = unsafe cache.keys(block: block, head: head)
-    let values = unsafe cache.values(block: block, head: head)
-    let result = unsafe attended.start + head * width
-    unsafe forge_gemv(seen, width, keys, queryKeyValue.start + head * width, scores.start)
-    unsafe forge_softmax(seen, scale, scores.start)
-    unsafe forge_gemm(
-      1,
-      width,
-      seen,
-      scores.start,
-      seen,
-      1,
-      values,
-      width,
-      1,
-      0,
-      result,
-      width,
-      scratch.start
-    )
   }
 }
 
