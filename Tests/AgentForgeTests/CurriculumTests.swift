@@ -270,52 +270,69 @@ struct DreamBufferTests {
 
 @Suite("A model goes on")
 struct ContinuationTests {
-  @Test("texts of different lengths go on together as they would alone")
-  func textsGoOnTogetherAsAlone() {
+  static func decoder(_ model: SmallModel, _ capacity: Int) -> Decoder {
+    Decoder(DecodingLayers(Transformer(model.shape), model.parameters), capacity: capacity)
+  }
+
+  @Test("texts of different lengths go on one after another as they would alone")
+  func textsGoOnOneAfterAnotherAsAlone() {
     let model = SmallModel()
-    let space = Workspace(model.shape, rows: 3, length: 9)
-    let continuation = Continuation(Transformer(model.shape), model.parameters)
     var generator = Generator(seed: 1)
-    let prompts: [[Int32]] = [[1, 2, 3, 4, 5], [9], [7, 8]]
-    let together = continuation.extend(prompts, by: 4, .greedy, &generator, space)
-    for (prompt, found) in zip(prompts, together) {
-      let alone = continuation.extend([prompt], by: 4, .greedy, &generator, space)
-      #expect(alone[0].tokens == found.tokens)
+    let decoder = Self.decoder(model, 9)
+    for prompt in [[1, 2, 3, 4, 5], [9], [7, 8]] as [[Int32]] {
+      let found = Continuation.extend(prompt, by: 4, .greedy, &generator, decoder)
+      let alone = Continuation.extend(prompt, by: 4, .greedy, &generator, Self.decoder(model, 9))
+      #expect(alone.tokens == found.tokens)
       #expect(found.tokens.count == 4 && !found.isWhole)
     }
   }
 
-  @Test("a text ends at its stop, at the limit and where the workspace is full")
+  @Test("the likeliest token is the one that the transformer says, reading the text anew")
+  func theLikeliestToken() {
+    let model = SmallModel()
+    let transformer = Transformer(model.shape)
+    let space = Workspace(model.shape, rows: 1, length: 9)
+    var generator = Generator(seed: 1)
+    var text: [Int32] = [1, 2, 3]
+    let found = Continuation.extend(text, by: 7, .greedy, &generator, Self.decoder(model, 9))
+    for token in found.tokens {
+      transformer.forward(text, rows: 1, length: text.count, model.parameters, space)
+      transformer.logits((text.count - 1)..<text.count, model.parameters, space)
+      #expect((0..<260).allSatisfy { space.logits[$0] <= space.logits[Int(token)] + 1e-4 })
+      text.append(token)
+    }
+    #expect(found.tokens.count == 7)
+  }
+
+  @Test("a text ends at its stop, at the limit and where the decoder is full")
   func aTextEnds() {
     let model = SmallModel()
-    let space = Workspace(model.shape, rows: 1, length: 6)
-    let continuation = Continuation(Transformer(model.shape), model.parameters)
+    let decoder = Self.decoder(model, 6)
     var generator = Generator(seed: 1)
-    let free = continuation.extend([[1, 2]], by: 100, .greedy, &generator, space)[0]
+    let free = Continuation.extend([1, 2], by: 100, .greedy, &generator, decoder)
     // Six are read, and the sixth has one after it.
     #expect(free.tokens.count == 5 && !free.isWhole)
     let stop = free.tokens[2]
     let place = free.tokens.firstIndex(of: stop) ?? 0
-    let ended = continuation.extend([[1, 2]], by: 100, until: stop, .greedy, &generator, space)[0]
+    let ended = Continuation.extend([1, 2], by: 100, until: stop, .greedy, &generator, decoder)
     #expect(ended.isWhole && ended.tokens == Array(free.tokens[..<place]))
-    let short = continuation.extend([[1, 2]], by: 1, .greedy, &generator, space)[0]
+    let short = Continuation.extend([1, 2], by: 1, .greedy, &generator, decoder)
     #expect(short.tokens == [free.tokens[0]])
+    let none = Continuation.extend([1, 2, 3, 4, 5, 6, 7], by: 1, .greedy, &generator, decoder)
+    #expect(none.tokens.isEmpty && !none.isWhole)
   }
 
   @Test("sampled tokens come as often as the model says")
   func sampledTokensComeAsOften() {
     let model = SmallModel()
-    let space = Workspace(model.shape, rows: 8, length: 2)
+    let space = Workspace(model.shape, rows: 1, length: 1)
     let transformer = Transformer(model.shape)
-    let continuation = Continuation(transformer, model.parameters)
+    let decoder = Self.decoder(model, 1)
     var generator = Generator(seed: 6)
     var counts = [Int](repeating: 0, count: 260)
-    let prompts = [[Int32]](repeating: [3], count: 8)
-    for _ in 0..<400 {
-      for found in continuation.extend(prompts, by: 1, .sampled(temperature: 1), &generator, space)
-      {
-        counts[Int(found.tokens[0])] += 1
-      }
+    for _ in 0..<3200 {
+      let found = Continuation.extend([3], by: 1, .sampled(temperature: 1), &generator, decoder)
+      counts[Int(found.tokens[0])] += 1
     }
     transformer.forward([3], rows: 1, length: 1, model.parameters, space)
     let likely = (0..<260).max { counts[$0] < counts[$1] } ?? 0

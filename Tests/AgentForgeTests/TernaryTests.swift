@@ -128,7 +128,7 @@ struct TernaryTests {
     let model = Self.model()
     let tokens: [Int32] = [5, 80, 260, 33, 7, 7, 100]
     let ready = RunnableModel(model)
-    guard case .ternary = ready.blocks[0].down.weights else {
+    guard case .ternary = ready.layers.blocks[0].down.weights else {
       Issue.record("the layer is not on the ternary kernel")
       return
     }
@@ -149,12 +149,12 @@ struct TernaryTests {
     let tensor = model.parameters.layout.tensors[2]
     model.parameters.values[tensor.offset + 3] = 0.123
     #expect(TernaryMatrix(model.parameters.values, tensor) == nil)
-    if case .ternary = RunnableModel(model).blocks[0].queryKeyValue.weights {
+    if case .ternary = RunnableModel(model).layers.blocks[0].queryKeyValue.weights {
       Issue.record("one of its numbers is not a trit")
     }
     var plain = Self.shape
     plain.quantizesActivations = false
-    if case .ternary = RunnableModel(Self.model(plain)).blocks[0].down.weights {
+    if case .ternary = RunnableModel(Self.model(plain)).layers.blocks[0].down.weights {
       Issue.record("its inputs are not rounded")
     }
   }

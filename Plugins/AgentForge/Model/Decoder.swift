@@ -4,7 +4,7 @@ import Glibc
 /// Reads a text token by token and says what could come next: the function of `Transformer.forward`, without computing
 /// again what was read before.
 ///
-/// One for each answer; belongs to one thread at a time.
+/// One text at a time; belongs to one thread at a time.
 package final class Decoder {
   /// Tokens that are read in one matrix product.
   static let chunk = 64
@@ -14,7 +14,7 @@ package final class Decoder {
   /// `[vocabulary]`: the scores of the token after the last one read.
   package let logits: Floats
 
-  private let model: RunnableModel
+  private let layers: DecodingLayers
   private let shape: ModelShape
   private let cache: KeyValueCache
   /// Of the rows of one chunk: the state, a normed state or what attention gave, and the wider ones.
@@ -27,27 +27,68 @@ package final class Decoder {
   /// - Parameters:
   ///   - model: Kept as long as the decoder.
   ///   - capacity: Tokens it can read, from 1 to the model's context.
-  package init(_ model: RunnableModel, capacity: Int) {
-    let shape = model.model.shape
+  package convenience init(_ model: RunnableModel, capacity: Int) {
+    self.init(model.layers, capacity: capacity)
+  }
+
+  /// A decoder that has read nothing.
+  ///
+  /// - Parameters:
+  ///   - layers: The model's.
+  ///   - capacity: Tokens it can read, from 1 to the model's context.
+  ///   - scratch: A workspace's, which nothing else uses while the decoder reads; `nil` for one of its own.
+  ///   - account: Is told of the bytes.
+  package init(
+    _ layers: DecodingLayers,
+    capacity: Int,
+    scratch: Floats? = nil,
+    _ account: MemoryAccount? = nil
+  ) {
+    let shape = layers.parameters.shape
     precondition(capacity >= 1 && capacity <= shape.context, "\(capacity) of \(shape.context)")
-    self.model = model
+    self.layers = layers
     self.shape = shape
     let rows = min(capacity, Self.chunk)
-    cache = KeyValueCache(shape, capacity: capacity)
-    logits = Floats(shape.vocabulary)
-    state = Floats(rows * shape.width)
-    normed = Floats(rows * shape.width)
-    attended = Floats(rows * shape.width)
-    queryKeyValue = Floats(rows * 3 * shape.width)
-    gateUp = Floats(rows * 2 * shape.hidden)
-    activated = Floats(rows * shape.hidden)
-    hidden = Floats(shape.width)
-    scores = Floats(rows * capacity)
-    inverse = Floats(rows)
-    let layers = model.blocks.flatMap { [$0.queryKeyValue, $0.output, $0.gateUp, $0.down] }
-    scratch = Floats((layers + [model.head]).map(\.scratch).max() ?? 0)
-    halting = shape.halts ? HaltingSums(shape, rows: rows) : nil
+    func floats(_ count: Int) -> Floats { Floats(count, account) }
+    cache = KeyValueCache(shape, capacity: capacity, account)
+    logits = floats(shape.vocabulary)
+    state = floats(rows * shape.width)
+    normed = floats(rows * shape.width)
+    attended = floats(rows * shape.width)
+    queryKeyValue = floats(rows * 3 * shape.width)
+    gateUp = floats(rows * 2 * shape.hidden)
+    activated = floats(rows * shape.hidden)
+    hidden = floats(shape.width)
+    scores = floats(rows * capacity)
+    inverse = floats(rows)
+    self.scratch = scratch ?? floats(Self.scratch(shape))
+    halting = shape.halts ? HaltingSums(shape, rows: rows, account) : nil
   }
+
+  private static func scratch(_ shape: ModelShape) -> Int {
+    let (width, hidden) = (shape.width, shape.hidden)
+    let sizes = [
+      (3 * width, width), (2 * hidden, width), (width, hidden), (shape.vocabulary, width),
+    ]
+    return sizes.reduce(0) { max($0, LinearLayer.scratch(outputs: $1.0, inputs: $1.1)) }
+  }
+
+  /// Bytes that a decoder holds, without making it.
+  ///
+  /// - Parameters:
+  ///   - shape: The model's.
+  ///   - capacity: Tokens it could read.
+  ///   - hasScratch: Whether the scratch is its own.
+  /// - Returns: Bytes.
+  package static func bytes(_ shape: ModelShape, capacity: Int, hasScratch: Bool = true) -> Int {
+    let rows = min(capacity, chunk)
+    let wide = (shape.halts ? 7 : 6) * shape.width + 3 * shape.hidden + capacity + 1
+    let floats = rows * wide + shape.width + shape.vocabulary + (hasScratch ? scratch(shape) : 0)
+    return KeyValueCache.bytes(shape, capacity: capacity) + floats * MemoryLayout<Float>.stride
+  }
+
+  /// Forgets all that was read, so that another text can be.
+  package func forget() { count = 0 }
 
   /// Tokens it can read.
   package var capacity: Int { cache.capacity }
@@ -74,7 +115,7 @@ package final class Decoder {
   private func read(chunk tokens: ArraySlice<Int32>) {
     let rows = tokens.count
     let width = shape.width
-    let weights = unsafe model.model.parameters.values.start
+    let weights = unsafe layers.parameters.values.start
     for (row, token) in tokens.enumerated() {
       precondition(token >= 0 && Int(token) < shape.vocabulary, "token \(token)")
       unsafe (state.start + row * width).update(from: weights + Int(token) * width, count: width)
@@ -82,7 +123,7 @@ package final class Decoder {
     halting?.begin(rows)
     for index in 0..<shape.layers {
       forward(block: index, rows)
-      halting?.add(layer: index, rows, state, model.model.parameters)
+      halting?.add(layer: index, rows, state, layers.parameters)
     }
     count += rows
     let last = unsafe (halting?.mixed ?? state).start + (rows - 1) * width
@@ -90,36 +131,36 @@ package final class Decoder {
       1,
       width,
       last,
-      weights + model.model.parameters.layout.finalNorm,
+      weights + layers.parameters.layout.finalNorm,
       shape.normEpsilon,
       hidden.start,
       inverse.start
     )
-    model.head.apply(1, hidden, logits, isAdded: false, scratch)
+    layers.head.apply(1, hidden, logits, isAdded: false, scratch)
   }
 
   private func forward(block index: Int, _ rows: Int) {
-    let layers = model.blocks[index]
-    let offsets = model.model.parameters.layout.blocks[index]
+    let block = layers.blocks[index]
+    let offsets = layers.parameters.layout.blocks[index]
     let hidden = shape.hidden
     norm(rows, at: offsets.attentionNorm)
-    layers.queryKeyValue.apply(rows, normed, queryKeyValue, isAdded: false, scratch)
+    block.queryKeyValue.apply(rows, normed, queryKeyValue, isAdded: false, scratch)
     rotate(rows)
     cache.store(queryKeyValue, rows: rows, at: count, block: index)
     for head in 0..<shape.heads {
       attend(block: index, head, rows)
     }
     quantize(rows, shape.width, attended)
-    layers.output.apply(rows, attended, state, isAdded: true, scratch)
+    block.output.apply(rows, attended, state, isAdded: true, scratch)
 
     norm(rows, at: offsets.feedForwardNorm)
-    layers.gateUp.apply(rows, normed, gateUp, isAdded: false, scratch)
+    block.gateUp.apply(rows, normed, gateUp, isAdded: false, scratch)
     for row in 0..<rows {
       let pair = unsafe gateUp.start + row * 2 * hidden
       unsafe forge_swiglu(hidden, pair, pair + hidden, activated.start + row * hidden)
     }
     quantize(rows, hidden, activated)
-    layers.down.apply(rows, activated, state, isAdded: true, scratch)
+    block.down.apply(rows, activated, state, isAdded: true, scratch)
   }
 
   /// Sets `normed` from `state`, rounded as the model wants it.
@@ -128,7 +169,7 @@ package final class Decoder {
       rows,
       shape.width,
       state.start,
-      model.model.parameters.values.start + offset,
+      layers.parameters.values.start + offset,
       shape.normEpsilon,
       normed.start,
       inverse.start
@@ -142,7 +183,7 @@ package final class Decoder {
   }
 
   private func rotate(_ rows: Int) {
-    let rotary = model.transformer.rotary
+    let rotary = layers.rotary
     let first = count * shape.headWidth / 2
     // Query and key stand beside each other: twice the heads.
     unsafe forge_rope(
@@ -220,8 +261,8 @@ final class HaltingSums {
   private var sums: [Float]
   private var isDone: [Bool]
 
-  init(_ shape: ModelShape, rows: Int) {
-    mixed = Floats(rows * shape.width)
+  init(_ shape: ModelShape, rows: Int, _ account: MemoryAccount?) {
+    mixed = Floats(rows * shape.width, account)
     width = shape.width
     layers = shape.layers
     sums = Array(repeating: 0, count: rows)

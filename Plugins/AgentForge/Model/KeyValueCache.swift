@@ -6,13 +6,13 @@ final class KeyValueCache {
   /// One for each block: `[heads, capacity, headWidth]`, so that what one head reads stands together.
   private let keys, values: [Floats]
 
-  /// An empty cache for `capacity` tokens.
-  init(_ shape: ModelShape, capacity: Int) {
+  /// An empty cache for `capacity` tokens; `account` is told of the bytes.
+  init(_ shape: ModelShape, capacity: Int, _ account: MemoryAccount?) {
     self.capacity = capacity
     heads = shape.heads
     headWidth = shape.headWidth
-    keys = (0..<shape.layers).map { _ in Floats(shape.width * capacity) }
-    values = (0..<shape.layers).map { _ in Floats(shape.width * capacity) }
+    keys = (0..<shape.layers).map { _ in Floats(shape.width * capacity, account) }
+    values = (0..<shape.layers).map { _ in Floats(shape.width * capacity, account) }
   }
 
   /// Bytes of a cache, without making it.

@@ -27,7 +27,10 @@ package struct LinearLayer: Sendable {
   }
 
   /// Floats of scratch that `apply` needs.
-  var scratch: Int {
+  var scratch: Int { Self.scratch(outputs: outputs, inputs: inputs) }
+
+  /// Floats of scratch that a layer of this size needs.
+  static func scratch(outputs: Int, inputs: Int) -> Int {
     // A ternary layer keeps the rounded input, four numbers in a float, before its output.
     max(outputs + TernaryMatrix.inputBytes(inputs) / 4, forge_gemm_scratch())
   }

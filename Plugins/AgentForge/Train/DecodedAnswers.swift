@@ -10,11 +10,9 @@ package struct DecodedAnswers: Sendable {
   /// Answers of `model`, with its numbers as they are when it is asked.
   package init(_ model: LanguageModel) { self.model = RunnableModel(model) }
 
-  /// Bytes that one answer holds while it is made, nearly; no account is told of them.
+  /// Bytes that one answer holds while it is made; no account is told of them.
   package static func bytes(_ shape: ModelShape) -> Int {
-    let rows = min(Decoder.chunk, shape.context)
-    let floats = rows * (7 * shape.width + 3 * shape.hidden + shape.context) + 2 * shape.vocabulary
-    return KeyValueCache.bytes(shape, capacity: shape.context) + floats * MemoryLayout<Float>.stride
+    Decoder.bytes(shape, capacity: shape.context)
   }
 
   /// Tokens that follow a prompt, until the turn, the text or the model's context ends.

@@ -28,6 +28,7 @@ package final class Trainer {
   package private(set) var step = 0
 
   let parallel: Parallel
+  let account: MemoryAccount?
   let spaces: [Workspace]
   let gradients: [Floats]
   private let moment1, moment2: Floats
@@ -56,6 +57,7 @@ package final class Trainer {
     self.parameters = parameters
     self.settings = settings
     self.parallel = parallel
+    self.account = account
     self.makeEffective = makeEffective
     let shape = parameters.shape
     transformer = Transformer(shape)

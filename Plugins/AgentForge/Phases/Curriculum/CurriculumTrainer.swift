@@ -43,7 +43,9 @@ package final class CurriculumTrainer {
   package static func bytes(_ shape: ModelShape, _ settings: TrainSettings) -> Int {
     let part = (settings.batchSize + settings.accumulation - 1) / settings.accumulation
     let rows = (part + settings.shards - 1) / settings.shards
+    // A decoder for each shard while tasks are answered.
     return Trainer.bytes(shape, settings)
+      + settings.shards * Decoder.bytes(shape, capacity: settings.length, hasScratch: false)
       + ExtraParameters.bytes(SelfModel(shape).count, shards: settings.shards)
       + settings.shards * SelfModel.States.bytes(width: shape.width, tokens: rows * settings.length)
   }

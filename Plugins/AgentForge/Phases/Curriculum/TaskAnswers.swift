@@ -17,7 +17,7 @@ package enum TaskAnswers {
   ///   - choice: How tokens are taken.
   ///   - seed: Decides sampled ones.
   ///   - tokenizer: Reads the answers.
-  ///   - trainer: Its model answers; its workspaces are written over.
+  ///   - trainer: Its model answers; the scratch of its workspaces is used.
   ///   - checkStop: Asked between parts; what it throws is thrown on.
   /// - Returns: One answer for each task.
   /// - Throws: What `checkStop` and the threads throw.
@@ -30,20 +30,24 @@ package enum TaskAnswers {
     checkStop: () throws -> Void = {}
   ) throws -> [Answer] {
     let spaces = trainer.spaces
-    let rows = spaces[0].rows
-    let model = Continuation(trainer.transformer, trainer.parameters)
+    let shards = spaces.count
+    let (rows, length) = (spaces[0].rows, spaces[0].length)
+    let layers = DecodingLayers(trainer.transformer, trainer.parameters)
+    let account = trainer.account
     var answers: [Answer] = []
-    for start in stride(from: 0, to: tasks.count, by: rows * spaces.count) {
+    for start in stride(from: 0, to: tasks.count, by: rows * shards) {
       try checkStop()
-      let part = Array(tasks[start..<min(start + rows * spaces.count, tasks.count)])
-      let perShard = (part.count + spaces.count - 1) / spaces.count
-      let found = Slots<[Answer]>(spaces.count, [])
-      try trainer.parallel(spaces.count) { shard in
+      let part = Array(tasks[start..<min(start + rows * shards, tasks.count)])
+      let perShard = (part.count + shards - 1) / shards
+      let found = Slots<[Answer]>(shards, [])
+      try trainer.parallel(shards) { shard in
         let first = min(shard * perShard, part.count)
         let own = Array(part[first..<min(first + perShard, part.count)])
         guard !own.isEmpty else { return }
         var generator = Generator(seed: seed, stream: UInt64(start + first))
-        found[shard] = answer(own, choice, &generator, tokenizer, model, spaces[shard])
+        let scratch = spaces[shard].scratch
+        let decoder = Decoder(layers, capacity: length, scratch: scratch, account)
+        found[shard] = answer(own, choice, &generator, tokenizer, decoder)
       }
       answers += found.all.flatMap(\.self)
     }
@@ -55,28 +59,26 @@ package enum TaskAnswers {
     _ choice: Continuation.Choice,
     _ generator: inout Generator,
     _ tokenizer: Tokenizer,
-    _ model: Continuation,
-    _ space: Workspace
+    _ decoder: Decoder
   ) -> [Answer] {
     // A right answer has no more tokens than bytes and its end; a longer one is wrong whatever follows.
     let limit = (tasks.map(\.task.answer.utf8.count).max() ?? 0) + 1
-    let made = model.extend(
-      tasks.map(\.prompt),
-      by: limit,
-      until: Special.endOfTurn.id,
-      choice,
-      &generator,
-      space
-    )
-    return zip(tasks, made)
-      .map { task, answer in
-        let text = String(decoding: tokenizer.decode(answer.tokens), as: UTF8.self)
-        let hasSpecial = answer.tokens.contains { Special(rawValue: $0) != nil }
-        return Answer(
-          tokens: answer.tokens,
-          isCorrect: answer.isWhole && !hasSpecial && isCorrect(text, for: task.task)
-        )
-      }
+    return tasks.map { task in
+      let answer = Continuation.extend(
+        task.prompt,
+        by: limit,
+        until: Special.endOfTurn.id,
+        choice,
+        &generator,
+        decoder
+      )
+      let text = String(decoding: tokenizer.decode(answer.tokens), as: UTF8.self)
+      let hasSpecial = answer.tokens.contains { Special(rawValue: $0) != nil }
+      return Answer(
+        tokens: answer.tokens,
+        isCorrect: answer.isWhole && !hasSpecial && isCorrect(text, for: task.task)
+      )
+    }
   }
 
   /// The shares of right answers, in all and for each family and level.

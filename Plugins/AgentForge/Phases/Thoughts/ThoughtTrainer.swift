@@ -140,7 +140,9 @@ package final class ThoughtTrainer {
   package static func bytes(_ model: ModelShape, _ shape: ThoughtShape, _ settings: Settings) -> Int
   {
     let shards = settings.training.shards
+    // A decoder for each shard while it thinks.
     return Trainer.bytes(model, settings.inner(shape))
+      + shards * Decoder.bytes(model, capacity: shape.rowLength, hasScratch: false)
       + shards * ThoughtSpace.bytes(shape, model, rows: settings.rows)
       + ExtraParameters.bytes(MixingHead(width: model.width).count, shards: shards)
   }
@@ -212,7 +214,7 @@ package final class ThoughtTrainer {
   {
     let measured = Slots<ThoughtLosses>(spaces.count, ThoughtLosses())
     let (mixture, spaces, gradients, head) = (mixture, spaces, trainer.gradients, head)
-    let (parameters, rows) = (trainer.parameters, settings.rows)
+    let (parameters, rows, account) = (trainer.parameters, settings.rows, trainer.account)
     // Thoughts depend on the step and the part alone, so that a run that goes on draws the same.
     let stream = UInt64(trainer.step) << 20 | UInt64(start)
     let seed = settings.seed
@@ -224,7 +226,7 @@ package final class ThoughtTrainer {
       let part = batch.rows(own)
       var generator = Generator(seed: seed ^ UInt64(shard) << 48, stream: stream)
       let space = spaces[shard]
-      let thoughts = mixture.think(part, parameters, thinking, &generator, space)
+      let thoughts = mixture.think(part, parameters, thinking, &generator, space, account)
       measured[shard] = mixture.learn(
         part,
         thoughts,
@@ -258,6 +260,7 @@ package final class ThoughtTrainer {
     }
     var losses = ThoughtLosses()
     let (spaces, parameters, values) = (spaces, trainer.parameters, head.values)
+    let account = trainer.account
     for start in stride(from: 0, to: parts.count, by: spaces.count) {
       try checkStop()
       let own = Array(parts[start..<min(start + spaces.count, parts.count)])
@@ -265,7 +268,7 @@ package final class ThoughtTrainer {
       try trainer.parallel(own.count) { index in
         var unused = Generator(seed: 0)
         let space = spaces[index]
-        let thoughts = mixture.think(own[index], parameters, .greedy, &unused, space)
+        let thoughts = mixture.think(own[index], parameters, .greedy, &unused, space, account)
         measured[index] = mixture.measure(own[index], thoughts, parameters, values, space)
       }
       for part in measured.all { losses.append(part) }
@@ -282,22 +285,34 @@ extension ThoughtMixture {
   ///   - parameters: The model's.
   ///   - choice: How tokens are taken.
   ///   - generator: Drawn from for sampled ones.
-  ///   - space: Has room for the rows.
+  ///   - space: Its scratch is used.
+  ///   - account: Is told of the bytes, until this returns.
   /// - Returns: `shape.thoughts` thoughts for each row, of `shape.length` tokens each.
   package func think(
     _ batch: Batch,
     _ parameters: Parameters,
     _ choice: Continuation.Choice,
     _ generator: inout Generator,
-    _ space: ThoughtSpace
+    _ space: ThoughtSpace,
+    _ account: MemoryAccount?
   ) -> [[Int32]] {
-    let prompts = (0..<(batch.rows * shape.thoughts))
+    let decoder = Decoder(
+      DecodingLayers(transformer, parameters),
+      capacity: shape.rowLength,
+      scratch: space.thought.scratch,
+      account
+    )
+    return (0..<(batch.rows * shape.thoughts))
       .map { index in
         let start = index / shape.thoughts * shape.baseLength
-        return Array(batch.tokens[start..<(start + shape.prefix)]) + [Special.startOfThought.id]
+        let prompt = batch.tokens[start..<(start + shape.prefix)] + [Special.startOfThought.id]
+        return Continuation.extend(
+          Array(prompt),
+          by: shape.length,
+          choice,
+          &generator,
+          decoder
+        ).tokens
       }
-    return Continuation(transformer, parameters)
-      .extend(prompts, by: shape.length, choice, &generator, space.thought)
-      .map(\.tokens)
   }
 }
