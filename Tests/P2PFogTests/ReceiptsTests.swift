@@ -21,7 +21,10 @@ struct ReceiptsTests {
 
     init(_ receipts: Receipts, _ id: String, seconds: Int = 60) {
       Thread.detachNewThread { [self] in
-        status = receipts.wait(for: id, atMost: .seconds(seconds)) { sent.signal() }?.status
+        status = receipts.wait(for: id, atMost: .seconds(seconds)) {
+          sent.signal()
+          return true
+        }?.status
         over.signal()
       }
     }
@@ -51,7 +54,10 @@ struct ReceiptsTests {
   func early() {
     let receipts = Receipts()
     let entry = Self.entry(1, "delivered")
-    let found = receipts.wait(for: entry.id, atMost: .seconds(60)) { receipts.settle(entry) }
+    let found = receipts.wait(for: entry.id, atMost: .seconds(60)) {
+      receipts.settle(entry)
+      return true
+    }
     #expect(found?.status == "delivered")
   }
 
@@ -71,6 +77,16 @@ struct ReceiptsTests {
     receipts.settle(Self.entry(9, "delivered"))
     receipts.end()
     #expect(again.result == .some(nil))
+  }
+
+  @Test("what nobody will tell of is not waited for")
+  func untold() {
+    let receipts = Receipts()
+    #expect(receipts.wait(for: "1", atMost: .seconds(600)) { false } == nil)
+    let waiters = (0..<Receipts.limit).map { Waiter(receipts, "\($0)") }
+    #expect(Waiter.allSent(waiters), "its place is free again")
+    receipts.end()
+    for waiter in waiters { #expect(waiter.result == .some(nil)) }
   }
 
   @Test("what sending throws ends the wait")

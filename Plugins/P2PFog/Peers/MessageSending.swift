@@ -81,7 +81,7 @@ extension PeerService {
     }
     entry.number = try answering { [entry] () throws(StorageError) in try messages.send(entry) }
     guard request.waitSeconds > 0, peer != nil else {
-      try post(message, request)
+      _ = try post(message, request)
       return entry
     }
     let limit = Duration.seconds(request.waitSeconds)
@@ -94,12 +94,16 @@ extension PeerService {
     return sent ?? entry
   }
 
-  /// Hands a message that is stored to the network's loop; one that it does not take is stored no more.
-  private func post(_ message: PeerMessage, _ request: MessageRequest) throws {
+  /// Hands a message that is stored to the network's loop.
+  ///
+  /// - Returns: False when the loop has ended: the plugin that takes over, or the gateway's next start, sends what is stored.
+  /// - Throws: 503 when it is not taken, and not stored any more: the loop does not keep up, or nobody would send it later.
+  private func post(_ message: PeerMessage, _ request: MessageRequest) throws -> Bool {
     let isTaken = network.post {
       $0.send(message, way: request.way.rawValue, hops: request.hops)
     }
-    if isTaken { return }
+    if isTaken { return true }
+    if network.hasEnded, message.recipient != nil { return false }
     _ = try messages.delete(Hexadecimal.text(message.id), user: message.senderUser)
     throw Failure.unavailable(
       "The network stops or does not keep up; try again.",

@@ -18,12 +18,12 @@ final class Receipts: Sendable {
   /// - Parameters:
   ///   - id: Of the message.
   ///   - limit: How long at most.
-  ///   - send: Sends it; called once. What it throws is thrown.
+  ///   - send: Sends it; called once. False when nobody here will know what becomes of it. What it throws is thrown.
   /// - Returns: What became of it; `nil` when that is not known yet.
   func wait(
     for id: String,
     atMost limit: Duration,
-    after send: () throws -> Void
+    after send: () throws -> Bool
   ) rethrows -> MessageStore.Entry? {
     let one = Waiting()
     let mayWait = waiting.withLock { waiting in
@@ -32,11 +32,11 @@ final class Receipts: Sendable {
       return true
     }
     guard mayWait else {
-      try send()
+      _ = try send()
       return nil
     }
     defer { waiting.withLock { _ = $0.removeValue(forKey: id) } }
-    try send()
+    guard try send() else { return nil }
     _ = one.gate.wait(atMost: limit)
     return one.entry.withLock { $0 }
   }

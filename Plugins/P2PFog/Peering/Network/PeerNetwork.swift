@@ -78,6 +78,9 @@ package final class PeerNetwork: Sendable {
   /// What the network looked like when the loop last said so, at most a quarter of a second ago while it runs.
   package var status: NetworkStatus { snapshot.withLock { $0 } }
 
+  /// Whether the loop has ended, and `post` takes nothing until `open`.
+  package var hasEnded: Bool { queue.withLock { !$0.isOpen } }
+
   /// Ends the loop's present wait; from any thread.
   package func wake() { wakeup.signal() }
 
