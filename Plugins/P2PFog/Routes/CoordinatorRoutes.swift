@@ -121,10 +121,7 @@ struct CoordinatorRoutes {
   private static func order(_ fields: inout Fields) -> (InvitationLink?, PeerID?) {
     guard fields.json("invitation") != nil else {
       if fields.json("peer_id") == nil {
-        fields.refuse(
-          "invitation",
-          "is required, or else peer_id: write the link of the coordinator"
-        )
+        fields.refuse("peer_id", "is required where no invitation is sent")
         return (nil, nil)
       }
       let id = PeerID(text: fields.string("peer_id"))
