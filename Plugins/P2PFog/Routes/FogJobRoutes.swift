@@ -213,7 +213,7 @@ struct FogJobRoutes {
     ]),
     "requirements": requirements,
     "resource_usage": .object([
-      "cpu_utilization": Schema.number().orNull, "memory_usage_gb": .number(),
+      "cpu_utilization": Schema.number().orNull, "memory_usage_gb": Schema.number().orNull,
       "gpu_utilization": Schema.number().orNull, "network_io_mbps": Schema.number().orNull,
       "cpu_ms": .integer(), "wall_ms": .integer(), "output_bytes": .integer(),
     ]),
