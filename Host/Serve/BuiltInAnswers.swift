@@ -32,7 +32,7 @@ extension HTTPConnection {
         exchange,
         status: 200,
         type: ResponseWriter.json,
-        OpenAPI.document(server.currentRoutes().pluginRoutes).bytes
+        server.currentRoutes().openAPI
       )
     case .webSocket:
       unsafe upgrade(exchange, bytes, caller)

@@ -1,3 +1,4 @@
+import Synchronization
 import Wire
 
 /// What answers at a path.
@@ -25,6 +26,7 @@ package final class RouteTable: Sendable {
   private let nodes: [Node]
   /// All plugin routes, in order of declaration.
   package let pluginRoutes: [PluginRoute]
+  private let described = Mutex<[UInt8]?>(nil)
 
   /// - Parameter pluginRoutes: No two of one method and shape, none of a built-in's.
   package init(pluginRoutes: [PluginRoute]) {
@@ -42,6 +44,16 @@ package final class RouteTable: Sendable {
     }
     self.nodes = nodes
     self.pluginRoutes = pluginRoutes
+  }
+
+  /// The OpenAPI document of these routes, as JSON; made when it is first asked for, since it takes milliseconds.
+  var openAPI: [UInt8] {
+    described.withLock { described in
+      if let described { return described }
+      let bytes = OpenAPI.document(pluginRoutes).bytes
+      described = bytes
+      return bytes
+    }
   }
 
   private static func insert(_ segments: [PathPattern.Segment], into nodes: inout [Node]) -> Int {

@@ -24,34 +24,47 @@ struct ProcessorTimeTests {
   }
 
   @Test("parts of the work count once, on whatever thread they are done, also those that throw")
-  func partsCount() throws {
-    let time = ProcessorTime()
+  func partsCount() {
     struct Stop: Error {}
+    let time = ProcessorTime()
     time.measure { spend(milliseconds: 20) }
     let own = time.nanoseconds
     #expect((20_000_000..<40_000_000).contains(own))
 
-    let parallel = Parallel(width: 2) { count, work in
-      let failure = Mutex<(any Error)?>(nil)
-      withoutActuallyEscaping(work) { work in
-        let done = DispatchGroup()
-        for index in 0..<count {
-          done.enter()
-          Thread.detachNewThread {
-            do { try work(index) } catch { failure.withLock { $0 = error } }
-            done.leave()
-          }
+    let done = DispatchGroup()
+    for _ in 0..<3 {
+      done.enter()
+      Thread.detachNewThread {
+        try? time.measure {
+          spend(milliseconds: 20)
+          throw Stop()
         }
-        done.wait()
+        done.leave()
+      }
+    }
+    done.wait()
+    #expect((60_000_000..<1_000_000_000).contains(time.nanoseconds - own))
+  }
+
+  @Test("work that is spread is counted, and what it throws is thrown")
+  func spreadWorkCounts() {
+    struct Stop: Error {}
+    let spread = Parallel(width: 2) { count, work in
+      let failure = Mutex<(any Error)?>(nil)
+      DispatchQueue.concurrentPerform(iterations: count) { index in
+        do { try work(index) } catch { failure.withLock { $0 = error } }
       }
       if let error = failure.withLock({ $0 }) { throw error }
     }
-    #expect(throws: Stop.self) {
-      try parallel.counted(by: time)(3) { index in
-        spend(milliseconds: 20)
-        if index == 2 { throw Stop() }
+    for parallel in [spread, .serial] {
+      let time = ProcessorTime()
+      #expect(throws: Stop.self) {
+        try parallel.counted(by: time)(3) { index in
+          spend(milliseconds: 20)
+          if index == 2 { throw Stop() }
+        }
       }
+      #expect((60_000_000..<1_000_000_000).contains(time.nanoseconds))
     }
-    #expect((60_000_000..<1_000_000_000).contains(time.nanoseconds - own))
   }
 }

@@ -13,7 +13,7 @@ import pytest
 from conftest import eventually, make_token
 from raw import bearer
 from subscriber import Subscriber
-from swaps import put, reload
+from swaps import listed, put, reload
 from trainers import Trainer, TINY
 
 FACT = "The password of the lighthouse is marzipan.\n"
@@ -164,11 +164,14 @@ def test_a_swap_during_a_run_costs_nothing(alone):
     user = Trainer(alone, "swapped")
     task = user.train(3000)
     user.reached(task, 50)
+    first = listed(alone, "agent_forge")["generation"]
     put(alone.library, alone.library, b"\0")
     report = reload(alone, "agent_forge")
     assert report["outcome"] != "failed", report
     run = user.ended(task)
-    assert run["status"] == "completed" and run["attempts"] == 2, run
+    # Two swaps where the gateway had noticed the library before it was told.
+    swaps = report["generation_after"] - first
+    assert run["status"] == "completed" and run["attempts"] == 1 + swaps and swaps > 0, run
     steps = [point["step"] for point in run["loss_curve"]]
     assert steps == sorted(set(steps))
 

@@ -21,10 +21,11 @@ struct ReceiptsTests {
 
     init(_ receipts: Receipts, _ id: String, seconds: Int = 60) {
       Thread.detachNewThread { [self] in
-        status = receipts.wait(for: id, atMost: .seconds(seconds)) {
-          sent.signal()
-          return true
-        }?.status
+        status =
+          receipts.wait(for: id, atMost: .seconds(seconds)) {
+            sent.signal()
+            return true
+          }?.status
         over.signal()
       }
     }
