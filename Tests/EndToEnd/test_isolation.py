@@ -24,8 +24,10 @@ from test_limits import (  # noqa: F401
     test_as_many_requests_of_a_route_as_the_limit_wait_and_the_next_is_503,
 )
 from test_plugins import (  # noqa: F401
-    REFUSED, check, message, test_a_handler_that_claims_to_have_answered_is_500_and_logged,
+    REFUSED, check, locks, message, test_a_handler_that_claims_to_have_answered_is_500_and_logged,
+    test_a_lock_may_be_held_across_a_call_of_the_host_while_an_inline_handler_waits_for_it,
     test_an_answer_for_a_client_that_has_left_is_dropped, test_buffers_come_back_once,
+    test_calls_of_the_host_from_all_threads_at_once_get_each_their_answer,
     test_no_answer_is_504_and_a_late_one_is_dropped, test_the_second_answer_is_dropped,
     test_what_a_failed_plugin_declared_is_gone, test_what_may_not_be_sent_is_refused,
 )

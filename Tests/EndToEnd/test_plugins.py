@@ -3,10 +3,11 @@
 import json
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from conftest import BINARY, ROOT, make_token, run_gateway
+from conftest import BINARY, ROOT, eventually, make_token, run_gateway
 from raw import bearer
 
 # What each fixture is refused for, in the words of the operator's message.
@@ -228,6 +229,34 @@ def test_what_may_not_be_sent_is_refused(odd):
 
 def test_buffers_come_back_once(odd):
     assert odd.get("/v1/buffers").data == 3
+
+
+# Locks of a plugin's own
+
+
+@pytest.fixture(scope="module")
+def locks(start_shared, fixture_library):
+    return start_shared([fixture_library("locks")])
+
+
+@pytest.mark.parametrize("call,status", [("publish", 0), ("call", -10)])
+def test_a_lock_may_be_held_across_a_call_of_the_host_while_an_inline_handler_waits_for_it(locks, call, status):
+    with ThreadPoolExecutor(1) as pool, locks.client() as client:
+        holder = pool.submit(locks.post, f"/v1/locks/{call}", b"")
+        eventually(lambda: client.get("/v1/locks/held").data["value"], what="the held lock")
+        assert client.get("/v1/locks").data == {"value": 0}
+        assert holder.result().data == {"value": status}
+
+
+def test_calls_of_the_host_from_all_threads_at_once_get_each_their_answer(locks):
+    routes = [("POST", "/v1/locks/busy")] * 4 + [("POST", "/v1/locks/loop"), ("GET", "/v1/locks")]
+
+    def ask(route):
+        with locks.client() as client:
+            return [client.request(*route).data["value"] for _ in range(200)]
+
+    with ThreadPoolExecutor(len(routes)) as pool:
+        assert all(set(values) == {0} for values in pool.map(ask, routes))
 
 
 # What the libraries export and need

@@ -3,7 +3,7 @@ import Glibc
 import Synchronization
 
 /// The plugin in its own process, as that process sees it.
-// Sendable: `deferred` and `calls` are touched by the loop's thread alone.
+// Sendable: `calls` is touched by the loop's thread alone.
 final class Guest: @unchecked Sendable {
   let library: PluginLibrary
   let instance: PluginInstance
@@ -12,8 +12,6 @@ final class Guest: @unchecked Sendable {
   var host: HostResources { instance.host }
   /// Runs the steps of the plugin's life.
   private let setup: WorkerPool
-  /// What came while the loop waited for an answer of the gateway.
-  private var deferred: [LinkFrame] = []
   var calls: [UInt64: GuestCall] = [:]
   let events: GuestEvents
 
@@ -45,34 +43,22 @@ final class Guest: @unchecked Sendable {
     desk.attach(self)
   }
 
-  /// Reads the link until the gateway hangs up; on the main thread.
-  func serve() {
-    while true {
-      let frame = deferred.isEmpty ? link.next() : deferred.removeFirst()
-      guard let frame else { break }
-      do { try take(frame) } catch { break }
-    }
-    // The gateway is gone: nobody is left for whom anything should be put in order.
-    _exit(0)
-  }
-
-  /// Reads the link until the answer `number` is there; on the loop's thread, inside a call of the plugin.
-  func pump(until hasCome: () -> Bool) {
-    while !hasCome() {
-      guard let frame = link.next() else { _exit(0) }
-      switch frame.kind {
-      case .answer, .ping: do { try take(frame) } catch { _exit(1) }
-      default: deferred.append(frame)
+  /// Does what the gateway asks until it hangs up; on the main thread.
+  func serve() -> Never {
+    while let mail = desk.inbox.mail() {
+      if mail.isPinged { desk.answerPing() }
+      for frame in mail.frames {
+        do { try take(frame) } catch { Self.leave() }
       }
     }
+    Self.leave()
   }
+
+  /// Ends the process: the gateway is gone, and nobody is left for whom anything should be put in order.
+  static func leave() -> Never { _exit(0) }
 
   private func take(_ frame: LinkFrame) throws(LinkFrame.Fault) {
     switch frame.kind {
-    case .ping:
-      link.send(.pong) { _ in }
-      desk.flushRecords()
-    case .answer: try desk.take(answer: frame)
     case .request: try begin(frame)
     case .body, .cancel, .taken, .end: try go(on: frame)
     case .step: try step(frame)

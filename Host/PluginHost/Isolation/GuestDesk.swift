@@ -7,19 +7,11 @@ import Synchronization
 /// What may still be answered is decided here, at gates of this process, so that no answer waits for the gateway.
 @safe
 final class GuestDesk: AnswerSink {
-  /// What the gateway says to a question.
-  struct Answer: Sendable {
-    var status: gw_status
-    var value: UInt64
-    var sentence: String
-  }
-
   @safe
   struct State {
     /// The gateway's numbers of the requests here.
     var numbers: [UInt64: UInt64] = [:]
     var lastQuestion: UInt32 = 0
-    var answers: [UInt32: Answer] = [:]
     /// What the plugin declared, by its order.
     var declared: [UInt32: GuestDeclaration] = [:]
     var declarations: UInt32 = 0
@@ -37,6 +29,7 @@ final class GuestDesk: AnswerSink {
 
   let gates = AnswerGates(loop: 0)
   let link: ProcessLink
+  let inbox: GuestInbox
   let limits: Limits
   let state = Monitor(State())
   private let guest = Mutex<Weak>(Weak())
@@ -45,10 +38,11 @@ final class GuestDesk: AnswerSink {
   private struct Weak { weak var guest: Guest? }
 
   /// - Parameters:
-  ///   - link: To the gateway; this is its reading thread.
+  ///   - link: To the gateway; this is the loop's thread.
   ///   - limits: For streams and events.
   init(_ link: ProcessLink, limits: Limits) {
     self.link = link
+    inbox = GuestInbox(link)
     self.limits = limits
   }
 
@@ -56,9 +50,12 @@ final class GuestDesk: AnswerSink {
 
   // MARK: - Questions
 
-  /// Asks the gateway and waits for what it says; the loop goes on reading meanwhile.
-  func ask(_ kind: LinkFrame.Kind, room: Int = 256, _ fill: (inout FrameBuilder) -> Void) -> Answer
-  {
+  /// Asks the gateway and waits for what it says; on any thread.
+  func ask(
+    _ kind: LinkFrame.Kind,
+    room: Int = 256,
+    _ fill: (inout FrameBuilder) -> Void
+  ) -> GuestInbox.Answer {
     let number = state.withLock { state in
       state.lastQuestion &+= 1
       return state.lastQuestion
@@ -67,22 +64,16 @@ final class GuestDesk: AnswerSink {
       frame.add(number)
       fill(&frame)
     }
-    if pthread_equal(pthread_self(), loop) != 0 {
-      guest.withLock { $0.guest }?.pump { self.state.withLock { $0.answers[number] != nil } }
-    }
-    let answer: Answer? = state.wait { $0.answers.removeValue(forKey: number) }
-    return answer ?? Answer(status: GW_E_GONE, value: 0, sentence: "")
+    let isLoop = pthread_equal(pthread_self(), loop) != 0
+    let pinged: (() -> Void)? = isLoop ? { self.answerPing() } : nil
+    guard let answer = inbox.answer(to: number, pinged: pinged) else { Guest.leave() }
+    return answer
   }
 
-  func take(answer frame: LinkFrame) throws(LinkFrame.Fault) {
-    let (number, answer) = try frame.read { (reader) throws(LinkFrame.Fault) in
-      try (
-        reader.number(UInt32.self),
-        Answer(status: reader.number(), value: reader.number(), sentence: reader.text())
-      )
-    }
-    state.withLock { $0.answers[number] = answer }
-    state.wakeAll()
+  /// Tells the gateway that the loop goes round; on its thread.
+  func answerPing() {
+    link.send(.pong) { _ in }
+    flushRecords()
   }
 
   func declared(_ index: UInt32) -> GuestDeclaration? { state.withLock { $0.declared[index] } }

@@ -5,16 +5,17 @@ import Synchronization
 
 /// The process of one isolated plugin: loads the library and does what the gateway asks over the link.
 ///
-/// Its main thread is what the contract calls the loop: it reads the link, and runs what must return at once.
+/// Its main thread is what the contract calls the loop: it does what comes over the link, and runs what must return at
+/// once.
 package enum GuestProcess {
   /// The hidden verb of the gateway's command line that runs it.
   package static let verb = "plugin-process"
   /// The descriptor of the link.
   private static let linkDescriptor: CInt = 3
 
-  /// Runs until the gateway is gone or has had enough.
+  /// Runs until the gateway is gone or has had enough, and then ends the process with status 0.
   ///
-  /// - Returns: The exit status: 0 in order, 1 when the library could not be loaded, 2 when called by hand.
+  /// - Returns: The exit status when it cannot begin: 1 when the library could not be loaded, 2 when called by hand.
   package static func run() -> Int32 {
     guard fcntl(linkDescriptor, F_GETFD) >= 0 else { return 2 }
     linux_live_with_parent()
@@ -39,7 +40,6 @@ package enum GuestProcess {
         frame.add(sandbox.missing.joined(separator: " "))
       }
       guest.serve()
-      return 0
     } catch {
       return 1
     }

@@ -61,10 +61,10 @@ enum GuestTables {
     _ kept: GuestDeclaration,
     room: Int = 256,
     _ fill: (inout FrameBuilder) -> Void
-  ) -> GuestDesk.Answer {
+  ) -> GuestInbox.Answer {
     let phase = instance.phase
     guard phase == .creating || phase == .created else {
-      return GuestDesk.Answer(status: GW_E_STATE, value: 0, sentence: "")
+      return GuestInbox.Answer(status: GW_E_STATE, value: 0, sentence: "")
     }
     // Kept before it is asked: the first event, or call, may be here before the answer is read.
     let index = desk.state.withLock { state in

@@ -91,7 +91,7 @@ final class ProcessLink: Sendable {
     ring()
   }
 
-  /// Waits for the next frame; always the same thread.
+  /// Waits for the next frame; one thread at a time.
   ///
   /// - Returns: `nil` once the peer is gone, has broken the protocol, or the link was closed.
   func next() -> LinkFrame? {

@@ -5,7 +5,7 @@ import Testing
 @testable import Gateway
 
 @Suite("The two ends of a link") struct ProcessLinkTests {
-  private static func pair() throws -> (gateway: ProcessLink, guest: ProcessLink) {
+  static func pair() throws -> (gateway: ProcessLink, guest: ProcessLink) {
     var ends: [CInt] = [0, 0]
     try #require(linux_socket_pair(&ends) == 0)
     let theirs = Descriptor(adopting: ends[1])
