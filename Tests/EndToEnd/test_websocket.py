@@ -229,12 +229,18 @@ def test_events_reach_clients_of_every_loop(start, edge):
 
 def test_a_topic_whose_plugin_has_ended_can_be_left(start, edge, fixture_library):
     gateway = start([edge, fixture_library("swapped")])
+
+    def answered(**message):
+        """The answer, past the events that were published before it."""
+        socket.send(json.dumps(message))
+        while (answer := receive(socket))["type"] == "swapped.tick":
+            pass
+        return answer
+
     with library(gateway) as socket:
         receive(socket)
-        assert "swapped.tick" in ask(socket, type="subscribe", topics=["swapped.tick", "edge.open"])["topics"]
+        assert "swapped.tick" in answered(type="subscribe", topics=["swapped.tick", "edge.open"])["topics"]
         assert gateway.run("plugin", "disable", "swapped").returncode == 0
-        socket.send(json.dumps({"type": "unsubscribe", "topics": ["swapped.tick"]}))
-        while (answer := receive(socket))["type"] == "swapped.tick":
-            pass  # published before its end
-        assert answer["type"] == "subscriptions" and answer["topics"] == ["edge.open"], answer
+        left = answered(type="unsubscribe", topics=["swapped.tick"])
+        assert left["type"] == "subscriptions" and left["topics"] == ["edge.open"], left
         assert ask(socket, type="subscribe", topics=["swapped.tick"])["code"] == "UNKNOWN_TOPIC"
