@@ -69,7 +69,8 @@ extension Mesh {
     }
   }
 
-  /// Tells an origin that all has come, what has not, or that it is not taken: directly, back the way the message came, or through the mesh.
+  /// Tells an origin that all has come, what has not, or that it is not taken: directly, back the way the message came, or
+  /// through the mesh.
   private mutating func answer(
     _ message: MeshPacket,
     body: [UInt8],
