@@ -17,6 +17,8 @@ public struct Fields {
   private let isText: Bool
   private var asked: Set<String> = []
   private var errors: [FieldError] = []
+  /// The fields of `errors`: a list may have thousands that are wrong.
+  private var refused: Set<String> = []
 
   /// Reads `json`, which must be an object.
   public init(_ json: JSON) { self.init(json, path: "", isText: false) }
@@ -29,7 +31,7 @@ public struct Fields {
       self.members = members
     } else {
       members = []
-      errors = [FieldError(field: path, reason: "must be a JSON object")]
+      add([FieldError(field: path, reason: "must be a JSON object")])
     }
   }
 
@@ -41,7 +43,7 @@ public struct Fields {
   ///   - allowed: The values that are allowed.
   public mutating func refuse(_ name: String, _ reason: String, allowed: [String] = []) {
     let field = full(name)
-    guard !errors.contains(where: { $0.field == field }) else { return }
+    guard refused.insert(field).inserted else { return }
     errors.append(FieldError(field: field, reason: reason, allowed: allowed))
   }
 
@@ -76,7 +78,12 @@ public struct Fields {
   private func full(_ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
 
   /// Takes over the errors of a part.
-  private mutating func adopt(_ part: Fields) { errors += part.collected(.refused) }
+  private mutating func adopt(_ part: Fields) { add(part.collected(.refused)) }
+
+  private mutating func add(_ more: [FieldError]) {
+    errors += more
+    for error in more { refused.insert(error.field) }
+  }
 
   private mutating func required<Value>(_ name: String, _ value: Value?, _ standIn: Value) -> Value
   {
@@ -257,7 +264,7 @@ extension Fields {
     guard let value = json(name) else { return nil }
     var part = Fields(value, path: full(name), isText: isText)
     guard value.asMembers != nil else {
-      errors += part.errors
+      add(part.errors)
       return nil
     }
     let result = read(&part)

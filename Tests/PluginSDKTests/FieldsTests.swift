@@ -56,6 +56,7 @@ struct FieldsTests {
         _ = part.string("id", 1...9)
         part.refuse("id", "must be hexadecimal")
       }
+      fields.refuse("list[0].id", "must be another")
     }
     #expect(
       found == [

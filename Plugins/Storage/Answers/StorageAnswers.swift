@@ -2,7 +2,6 @@ package import GatewayPlugin
 package import PluginStorage
 
 /// What clients of a plugin are told when its storage fails.
-///
 package struct StorageAnswers: Sendable {
   /// 507 `STORAGE_FULL`: nothing more can be kept, everything else goes on.
   package let noSpace: Failure
